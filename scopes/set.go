@@ -126,6 +126,9 @@ func (s Set) grantsByPattern(scope Scope) bool {
 }
 
 func contains(sorted []Scope, scope Scope) bool {
+	if len(sorted) <= 8 {
+		return slices.Contains(sorted, scope) // most texts differ in length already
+	}
 	_, found := slices.BinarySearch(sorted, scope)
 	return found
 }

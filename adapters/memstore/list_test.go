@@ -1,0 +1,301 @@
+package memstore_test
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/claviger-go/claviger/keystore"
+)
+
+func kind(k keystore.Kind) func(*keystore.Record) { return func(r *keystore.Record) { r.Kind = k } }
+func typ(name string) func(*keystore.Record)      { return func(r *keystore.Record) { r.Type = name } }
+
+func parent(id string) func(*keystore.Record) { return func(r *keystore.Record) { r.Parent = id } }
+
+func expires(n int) func(*keystore.Record) { return func(r *keystore.Record) { r.Expires = at(n) } }
+
+func list(t *testing.T, s keystore.AdminStore, f keystore.Filter) keystore.Page {
+	t.Helper()
+	page, err := s.List(t.Context(), f)
+	require.NoError(t, err)
+	return page
+}
+
+// listAll follows the cursors and calls between after each page.
+func listAll(t *testing.T, s keystore.AdminStore, f keystore.Filter, between func()) (records []keystore.Record) {
+	t.Helper()
+	for {
+		page := list(t, s, f)
+		records = append(records, page.Records...)
+		if page.Next == "" {
+			return records
+		}
+		require.Len(t, page.Records, f.Limit, "only the last page is short")
+		f.After = page.Next
+		between()
+	}
+}
+
+func nothing() {}
+
+func ids(records []keystore.Record) []string {
+	names := []string{}
+	for _, r := range records {
+		names = append(names, r.ID)
+	}
+	return names
+}
+
+func TestKS11_Filters(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	insert(t, s,
+		apiKey("1", created(1), owner("x"), typ("ucd"), expires(10)),
+		apiKey("5", created(5), owner("y"), typ("ucd")),
+		apiKey("3", created(3), owner("x"), typ("mcd"), parent("p"), kind(keystore.KindSession), expires(20)),
+		apiKey("2", created(2), owner("y"), typ(""), parent("p"), revoked),
+		apiKey("4", created(4), owner(""), typ("mcd"), parent("q"), kind(keystore.KindAlias)),
+	)
+	for _, tc := range []struct {
+		desc string
+		f    keystore.Filter
+		want string
+	}{
+		{"all, newest first", keystore.Filter{}, "5 4 3 2 1"},
+		{"owner", keystore.Filter{Owner: "x"}, "3 1"},
+		{"owner in another case", keystore.Filter{Owner: "X"}, ""},
+		{"part of an owner", keystore.Filter{Owner: "xy"}, ""},
+		{"kind", keystore.Filter{Kind: keystore.KindAPIKey}, "5 2 1"},
+		{"type", keystore.Filter{Type: "mcd"}, "4 3"},
+		{"parent", keystore.Filter{Parent: "p"}, "3 2"},
+		{"parent that is nobody's", keystore.Filter{Parent: "r"}, ""},
+		{"parent and owner", keystore.Filter{Parent: "p", Owner: "y"}, "2"},
+		{"owner and kind", keystore.Filter{Owner: "x", Kind: keystore.KindAPIKey}, "1"},
+		{"expired before the second", keystore.Filter{ExpiredBefore: at(20)}, "1"},
+		{"expired after both", keystore.Filter{ExpiredBefore: at(20).Add(time.Microsecond)}, "3 1"},
+		{"expired, of an owner", keystore.Filter{ExpiredBefore: at(99), Owner: "y"}, ""},
+		{"everything", keystore.Filter{
+			Kind: keystore.KindSession, Owner: "x", Type: "mcd", Parent: "p", ExpiredBefore: at(21),
+		}, "3"},
+	} {
+		t.Run(tc.desc, func(t *testing.T) {
+			t.Parallel()
+			for limit := range 6 {
+				tc.f.Limit = limit
+				require.Equal(t, strings.Fields(tc.want), ids(listAll(t, s, tc.f, nothing)), "limit %d", limit)
+			}
+		})
+	}
+}
+
+func TestKS11_Limits(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	for n := range keystore.MaxPage + 1 {
+		insert(t, s, apiKey(strconv.Itoa(n), created(n)))
+	}
+	for limit, want := range map[int]int{0: 100, -1: 100, 1: 1, 1000: 1000, 1001: 1000, 1 << 30: 1000} {
+		page := list(t, s, keystore.Filter{Limit: limit})
+		require.Len(t, page.Records, want)
+		require.NotEmpty(t, page.Next)
+	}
+	require.NoError(t, s.Delete(t.Context(), "0", 0))
+	page := list(t, s, keystore.Filter{Limit: 1000})
+	require.Len(t, page.Records, 1000)
+	require.Empty(t, page.Next, "a full page is the last when nothing follows")
+	require.Zero(t, list(t, open(t), keystore.Filter{}))
+}
+
+// Records of one instant keep their order, however they came in and whatever happens to them.
+func TestKS11_EqualCreated(t *testing.T) {
+	t.Parallel()
+	names := strings.Fields("a A b B 0 : aa aB a0 zz z Z")
+	want := slices.Sorted(slices.Values(names))
+	slices.Reverse(want)
+	for range 10 {
+		rand.Shuffle(len(names), func(i, j int) { names[i], names[j] = names[j], names[i] })
+		s := open(t)
+		for _, id := range names {
+			insert(t, s, apiKey(id))
+		}
+		require.NoError(t, s.Update(t.Context(), apiKey("aa", op("1"))))
+		for limit := range 13 {
+			require.Equal(t, want, ids(listAll(t, s, keystore.Filter{Limit: limit}, nothing)))
+		}
+	}
+}
+
+func TestKS11_CursorOutlivesItsRecord(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	for n := range 10 {
+		insert(t, s, apiKey(strconv.Itoa(n), created(n/3)))
+	}
+	page := list(t, s, keystore.Filter{Limit: 4})
+	require.Equal(t, []string{"9", "8", "7", "6"}, ids(page.Records))
+	require.NoError(t, s.Delete(t.Context(), "6", 0))
+	require.NoError(t, s.Delete(t.Context(), "5", 0))
+	insert(t, s, apiKey("new", created(99)))
+	rest := keystore.Filter{Limit: 4, After: page.Next}
+	require.Equal(t, []string{"4", "3", "2", "1"}, ids(list(t, s, rest).Records))
+	require.Equal(t, []string{"4", "3", "2", "1"}, ids(list(t, s, rest).Records), "a cursor is not used up")
+}
+
+func TestKS11_MalformedCursors(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	insert(t, s, apiKey("a"), apiKey("b"), apiKey("c"))
+	next := list(t, s, keystore.Filter{Limit: 1}).Next
+	for _, after := range []string{
+		"a", "c", "0", "garbage", " ", "null", "-1", "%00", next + "=", next + "A", " " + next, next + "\n", next[:5] + "\n" + next[5:],
+		next[:10], next[:len(next)-1], next[:5] + "é" + next[5:], next[:4] + "." + next[4:], strings.Repeat("A", 1<<20), "../../etc/passwd", "' OR 1=1 --",
+	} {
+		page, err := s.List(t.Context(), keystore.Filter{After: after})
+		require.ErrorContains(t, err, "malformed cursor", "%q", after)
+		require.Zero(t, page)
+	}
+}
+
+// What is there all the time comes exactly once, and in order, while others come and go and everything is updated.
+func TestKS11_StableUnderWrites(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	const lasting = 3000 // more than one stride
+	var want []string
+	for n := range lasting {
+		id := fmt.Sprintf("lasting%04d", lasting-n)
+		want = append(want, id)
+		insert(t, s, apiKey(id, created(-n/2)))
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	var writers sync.WaitGroup
+	for w := range 2 {
+		writers.Go(func() {
+			for n := 0; ctx.Err() == nil; n++ {
+				id := fmt.Sprintf("w%dn%d", w, n%500)
+				_ = s.Insert(ctx, apiKey(id, created(-rand.IntN(lasting))), unlimited)
+				if r, err := s.Lookup(ctx, want[rand.IntN(lasting)]); err == nil {
+					_ = s.Update(ctx, r)
+				}
+				_ = s.Delete(ctx, fmt.Sprintf("w%dn%d", w, rand.IntN(500)), 0)
+			}
+		})
+	}
+	for _, f := range []keystore.Filter{{Limit: 7}, {Limit: 1000}, {Limit: 100, Owner: "acct_4711aaa"}} {
+		records := listAll(t, s, f, nothing)
+		require.True(t, slices.IsSortedFunc(records, func(a, b keystore.Record) int {
+			return cmp.Or(b.Created.Compare(a.Created), cmp.Compare(b.ID, a.ID))
+		}))
+		got := slices.DeleteFunc(ids(records), func(id string) bool { return !strings.HasPrefix(id, "lasting") })
+		require.Equal(t, want, got)
+	}
+	stop()
+	writers.Wait()
+}
+
+// An Update that moves a record in the listing moves it in every index.
+func TestKS11_MovedRecords(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	insert(t, s, apiKey("a", created(1), owner("x"), parent("p")), apiKey("b", created(2), owner("y")))
+	require.NoError(t, s.Update(t.Context(), apiKey("a", created(3), owner("y"), op("1"))))
+	require.Equal(t, []string{"a", "b"}, ids(list(t, s, keystore.Filter{}).Records))
+	require.Equal(t, []string{"a", "b"}, ids(list(t, s, keystore.Filter{Owner: "y"}).Records))
+	require.Empty(t, list(t, s, keystore.Filter{Owner: "x"}).Records)
+	require.Empty(t, list(t, s, keystore.Filter{Parent: "p"}).Records)
+	require.NoError(t, s.Update(t.Context(), apiKey("b", created(2), owner("y"), parent("p"), op("1"))))
+	require.Equal(t, []string{"b"}, ids(list(t, s, keystore.Filter{Parent: "p"}).Records))
+	require.NoError(t, s.Update(t.Context(), apiKey("b", created(2), owner("z"), parent("p"), op("2"), version(2))))
+	require.Equal(t, []string{"a"}, ids(list(t, s, keystore.Filter{Owner: "y"}).Records))
+	require.Equal(t, []string{"b"}, ids(list(t, s, keystore.Filter{Owner: "z"}).Records))
+}
+
+// Indexes and strides answer like a filter over everything.
+func TestKS11_LikeAPlainFilter(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	random := rand.New(rand.NewPCG(1, 2))
+	one := func(of ...string) string { return of[random.IntN(len(of))] }
+	all := map[string]keystore.Record{}
+	for n := range 6000 {
+		r := apiKey(strconv.Itoa(random.IntN(4000)), created(random.IntN(2000)), owner(one("x", "y", "z")),
+			typ(one("t", "u")), parent(one("", "", "p", "q")), kind(keystore.Kind(one("api_key", "session"))))
+		if random.IntN(2) == 0 {
+			r.Expires = at(random.IntN(100))
+		}
+		stored, exists := all[r.ID]
+		switch {
+		case !exists:
+			insert(t, s, r)
+			all[r.ID] = r
+		case n%2 == 0:
+			r.Version, r.Op = stored.Version, strconv.Itoa(n)
+			require.NoError(t, s.Update(t.Context(), r))
+			r.Version++
+			all[r.ID] = r
+		default:
+			require.NoError(t, s.Delete(t.Context(), r.ID, stored.Version))
+			delete(all, r.ID)
+		}
+	}
+	for range 50 {
+		f := keystore.Filter{
+			Kind: keystore.Kind(one("", "api_key")), Owner: one("", "x", "w"), Type: one("", "t"), Parent: one("", "p"),
+			Limit: 1 + random.IntN(300),
+		}
+		if random.IntN(2) == 0 {
+			f.ExpiredBefore = at(random.IntN(100))
+		}
+		var want []keystore.Record
+		for _, r := range all {
+			if (f.Kind == "" || f.Kind == r.Kind) && (f.Owner == "" || f.Owner == r.Owner) &&
+				(f.Type == "" || f.Type == r.Type) && (f.Parent == "" || f.Parent == r.Parent) &&
+				(f.ExpiredBefore.IsZero() || !r.Expires.IsZero() && r.Expires.Before(f.ExpiredBefore)) {
+				want = append(want, r)
+			}
+		}
+		slices.SortFunc(want, func(a, b keystore.Record) int {
+			return cmp.Or(b.Created.Compare(a.Created), cmp.Compare(b.ID, a.ID))
+		})
+		require.Equal(t, want, listAll(t, s, f, nothing), "%+v", f)
+	}
+}
+
+// endsAfter is a ctx that ends when it has been asked a number of times.
+type endsAfter struct {
+	context.Context //nolint:containedctx // it is one
+
+	left int
+}
+
+func (c *endsAfter) Err() error {
+	c.left--
+	if c.left < 0 {
+		return context.Canceled
+	}
+	return nil
+}
+
+func TestKS3_ListStopsInTheMiddle(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	for n := range 3000 {
+		insert(t, s, apiKey(strconv.Itoa(n), created(n)))
+	}
+	for _, f := range []keystore.Filter{{Type: "none has it"}, {Limit: 1000}} {
+		ctx := &endsAfter{t.Context(), 2}
+		page, err := s.List(ctx, f)
+		require.ErrorIs(t, err, context.Canceled)
+		require.Zero(t, page)
+	}
+}

@@ -1,0 +1,86 @@
+package keystore
+
+import (
+	"net/netip"
+	"slices"
+
+	"github.com/claviger-go/claviger/scopes"
+)
+
+// Access is what a request asks for and how it came. The zero value is refused.
+type Access struct {
+	Requirement scopes.Requirement
+	Envs        []Env      // accepted here
+	Audience    string     // what this service calls itself; for keys that are bound to services
+	Secure      bool       // nobody between the client and this service could read it
+	Remote      netip.Addr // the client, unmapped; invalid: not known, so outside of every network
+	Browser     bool       // made by a browser
+	Method      string     // HTTP method
+}
+
+// Admit decides whether p may have access, and counts the use if so. It asks the
+// record and each of its parents, in this order: transport, network, browser,
+// method, audience, env, scopes. It does no I/O, and allocates nothing for a yes.
+//
+// The error is a [*RefusedError].
+func (k *Keys) Admit(p *Principal, a *Access) error {
+	if err := p.Check(a); err != nil {
+		return err
+	}
+	for q := p; q != nil; q = q.parent {
+		k.usage.count(q.use)
+	}
+	return nil
+}
+
+// Check is Admit without the counting.
+func (p *Principal) Check(a *Access) error {
+	for q := p; q != nil; q = q.parent {
+		if outcome := q.record.admits(a, q.limited); outcome != OutcomeAccepted {
+			refused := &RefusedError{Outcome: outcome, KeyID: q.record.ID, Owner: q.record.Owner}
+			if outcome == OutcomeScopeMissing {
+				refused.Missing = a.Requirement.Missing(q.record.Scopes)
+			}
+			return refused
+		}
+	}
+	return nil
+}
+
+func (r *Record) admits(a *Access, limited bool) Outcome {
+	switch {
+	case !a.Secure:
+		return OutcomeHTTPSRequired
+	case limited && !r.Limits.allowNetwork(a.Remote):
+		return OutcomeNetworkRefused
+	case limited && r.Limits.ServerOnly && a.Browser:
+		return OutcomeBrowserRefused
+	case limited && r.Limits.Methods != nil && !slices.Contains(r.Limits.Methods, a.Method):
+		return OutcomeMethodRefused
+	case limited && r.Limits.Audiences != nil && !slices.Contains(r.Limits.Audiences, a.Audience):
+		return OutcomeAudienceRefused
+	case !slices.Contains(a.Envs, r.Env):
+		return OutcomeEnvRefused
+	case !a.Requirement.MetBy(r.Scopes):
+		return OutcomeScopeMissing
+	}
+	return OutcomeAccepted
+}
+
+// any reports whether there are limits.
+func (l *Limits) any() bool {
+	return l.Networks != nil || l.DeniedNetworks != nil || l.Audiences != nil || l.Methods != nil || l.ServerOnly ||
+		l.Services != 0 || l.Rate != (Rate{}) || l.IdleTimeout != 0
+}
+
+func (l *Limits) allowNetwork(remote netip.Addr) bool {
+	if l.Networks == nil && l.DeniedNetworks == nil {
+		return true
+	}
+	// No prefix contains an address that is mapped or has a zone: a denied one would pass.
+	remote = remote.Unmap().WithZone("")
+	holds := func(p netip.Prefix) bool { return p.Contains(remote) }
+	return remote.IsValid() &&
+		!slices.ContainsFunc(l.DeniedNetworks, holds) &&
+		(l.Networks == nil || slices.ContainsFunc(l.Networks, holds))
+}

@@ -1,0 +1,319 @@
+package keystore
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/claviger-go/claviger/keystore/internal/hash"
+	"github.com/claviger-go/claviger/scopes"
+)
+
+// Errors of mutations, besides those of a store.
+var (
+	// ErrInvalid: the record as asked for cannot be; the text says what about it.
+	ErrInvalid = errors.New("keystore: invalid")
+	// ErrImmutable: Edit changed a field that never changes.
+	ErrImmutable = errors.New("keystore: immutable field")
+	// ErrExpired: Edit moved the expiry of a record that has expired already.
+	ErrExpired = errors.New("keystore: the record has expired, and stays so")
+)
+
+// editAttempts bounds how often Edit starts over after a conflict.
+const editAttempts = 32
+
+// Lookup reads a record from the store, past the cache.
+func (k *Keys) Lookup(ctx context.Context, id string) (Record, error) {
+	rd, err := k.readSafely(ctx, id)
+	if err != nil {
+		return Record{}, err
+	}
+	return rd.record, nil
+}
+
+// List returns a page of records, newest first. [ErrReadOnly] where the store
+// cannot list.
+func (k *Keys) List(ctx context.Context, f Filter) (page Page, err error) {
+	if k.admin == nil {
+		return Page{}, ErrReadOnly
+	}
+	defer recoverInto(&err)
+	page, err = k.admin.List(ctx, f)
+	return page, wrapStore(err)
+}
+
+// Edit reads a record, lets change alter it, and writes it back; after a conflict
+// it starts over, so change may run more than once. What change returns as error
+// ends it, and nothing is written. The record as stored is returned.
+//
+// change may set Name, Scopes, Limits, NotBefore, Expires, Suspended, Revoked,
+// Client, Grant, Generation and Meta; a change of anything else is
+// [ErrImmutable]. Revoked records are [ErrRevoked]. The new state counts in this
+// process before Edit returns, even if it returns an error of the store.
+func (k *Keys) Edit(ctx context.Context, id string, change func(*Record) error) (Record, error) {
+	for range editAttempts {
+		before, err := k.Lookup(ctx, id)
+		if err != nil {
+			return Record{}, err
+		}
+		if !before.Revoked.IsZero() {
+			return before, ErrRevoked
+		}
+		after := before.clone()
+		if err := change(&after); err != nil {
+			return before, err
+		}
+		if err := k.allowEdit(&before, &after); err != nil {
+			return before, err
+		}
+		err = k.update(ctx, &after)
+		if errors.Is(err, ErrConflict) {
+			continue
+		}
+		if err != nil {
+			return before, err
+		}
+		k.tellEdit(ctx, &before, &after)
+		return after, nil
+	}
+	return Record{}, fmt.Errorf("keystore: editing %s: %w, %d times over", id, ErrConflict, editAttempts)
+}
+
+// allowEdit refuses what an edit must not do.
+func (k *Keys) allowEdit(before, after *Record) error {
+	for _, f := range []struct {
+		name string
+		same bool
+	}{
+		{"ID", before.ID == after.ID},
+		{"Version", before.Version == after.Version},
+		{"Op", before.Op == after.Op},
+		{"Kind", before.Kind == after.Kind},
+		{"Parent", before.Parent == after.Parent && before.ParentSecret == after.ParentSecret},
+		{"Owner", before.Owner == after.Owner},
+		{"Type", before.Type == after.Type},
+		{"Env", before.Env == after.Env},
+		{"Secrets", sameSecrets(before.Secrets, after.Secrets)},
+		{"Created", before.Created.Equal(after.Created)},
+		{"CreatedBy", before.CreatedBy == after.CreatedBy},
+	} {
+		if !f.same {
+			return fmt.Errorf("%w: %s of %s", ErrImmutable, f.name, before.ID)
+		}
+	}
+	now := k.config.Now()
+	expired := !before.Expires.IsZero() && !now.Before(before.Expires)
+	if expired && !before.Expires.Equal(after.Expires) {
+		return fmt.Errorf("%w: %s, on %s; issue a new key", ErrExpired, before.ID, before.Expires.Format(time.RFC3339))
+	}
+	if !before.Scopes.Equal(after.Scopes) {
+		granted, err := k.grant(after.Scopes.Scopes())
+		if err != nil {
+			return err
+		}
+		after.Scopes = granted
+	}
+	return nil
+}
+
+func sameSecrets(a, b []StoredSecret) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range a {
+		if a[i].N != b[i].N || a[i].Hash != b[i].Hash || !a[i].Created.Equal(b[i].Created) || !a[i].Expires.Equal(b[i].Expires) {
+			return false
+		}
+	}
+	return true
+}
+
+// grant makes a Set of names; a lone "*" is Full Access, which whoever put it
+// into a record granted as such.
+func (k *Keys) grant(names []scopes.Scope) (scopes.Set, error) {
+	if len(names) == 1 && names[0] == "*" {
+		return scopes.FullAccess(), nil
+	}
+	granted, err := k.config.Catalog.Grant(names...)
+	if err != nil {
+		return scopes.Set{}, fmt.Errorf("%w: scopes: %w", ErrInvalid, err)
+	}
+	return granted, nil
+}
+
+func (k *Keys) tellEdit(ctx context.Context, before, after *Record) {
+	switch {
+	case !after.Revoked.IsZero():
+		k.happened(ctx, EventRevoked, after, after.Revoked.Reason)
+	case before.Suspended.IsZero() && !after.Suspended.IsZero():
+		k.happened(ctx, EventSuspended, after, after.Suspended.Reason)
+	case !before.Suspended.IsZero() && after.Suspended.IsZero():
+		k.happened(ctx, EventResumed, after, before.Suspended.Reason)
+	default:
+		k.happened(ctx, EventEdited, after, "")
+	}
+}
+
+// Suspend makes a record and all that hangs on it useless until Resume. Suspending
+// twice keeps the first mark.
+func (k *Keys) Suspend(ctx context.Context, id string, reason Reason) error {
+	return k.mark(ctx, id, func(r *Record) (*Mark, bool) { return &r.Suspended, true }, reason)
+}
+
+// Resume ends a suspension. Resuming what is not suspended is nothing.
+func (k *Keys) Resume(ctx context.Context, id string) error {
+	return k.mark(ctx, id, func(r *Record) (*Mark, bool) { return &r.Suspended, false }, "")
+}
+
+// Revoke ends a record for good, and with it all that hangs on it. It is refused
+// in this process when Revoke returns, with an error as well; in other processes
+// within MaxStaleness. Revoking twice keeps the first mark.
+func (k *Keys) Revoke(ctx context.Context, id string, reason Reason) error {
+	err := k.mark(ctx, id, func(r *Record) (*Mark, bool) { return &r.Revoked, true }, reason)
+	if errors.Is(err, ErrRevoked) {
+		return nil
+	}
+	return err
+}
+
+var errNothingToDo = errors.New("nothing to do")
+
+func (k *Keys) mark(ctx context.Context, id string, which func(*Record) (*Mark, bool), reason Reason) error {
+	_, err := k.Edit(ctx, id, func(r *Record) error {
+		m, set := which(r)
+		if m.IsZero() != set {
+			return errNothingToDo
+		}
+		*m = Mark{}
+		if set {
+			*m = Mark{At: k.config.Now(), Reason: reason, By: actor(ctx)}
+			if reason == "" {
+				m.Reason = ReasonUnspecified
+			}
+		}
+		return nil
+	})
+	if errors.Is(err, errNothingToDo) {
+		return nil
+	}
+	return err
+}
+
+// Delete removes a record, and the aliases of an imported key. Its children
+// authenticate no more. Deleting what is not there is nothing.
+//
+// Rather Revoke a key that others may hold: a deleted imported key can be imported
+// again.
+func (k *Keys) Delete(ctx context.Context, id string) error {
+	if k.admin == nil {
+		return ErrReadOnly
+	}
+	if err := k.remove(ctx, id); err != nil {
+		return err
+	}
+	for f := (Filter{Parent: id, Kind: KindAlias}); ; {
+		page, err := k.List(ctx, f)
+		if err != nil {
+			return err
+		}
+		for i := range page.Records {
+			if err := k.remove(ctx, page.Records[i].ID); err != nil {
+				return err
+			}
+		}
+		if f.After = page.Next; f.After == "" {
+			break
+		}
+	}
+	k.happened(ctx, EventDeleted, &Record{ID: id}, "")
+	return nil
+}
+
+func (k *Keys) remove(ctx context.Context, id string) (err error) {
+	defer k.changed(id)
+	defer recoverInto(&err)
+	return wrapStore(k.admin.Delete(ctx, id, 0))
+}
+
+func (k *Keys) insert(ctx context.Context, r *Record, q Quota) error {
+	return k.write(r, func(r Record) error { return k.admin.Insert(ctx, r, q) })
+}
+
+func (k *Keys) update(ctx context.Context, r *Record) error {
+	err := k.write(r, func(r Record) error { return k.admin.Update(ctx, r) })
+	if err == nil {
+		r.Version++
+	}
+	return err
+}
+
+// write is the only way of a record into the store. It takes effect here before
+// it returns, whatever the store said: an error may hide a success.
+func (k *Keys) write(r *Record, send func(Record) error) (err error) {
+	if k.admin == nil {
+		return ErrReadOnly
+	}
+	if err := r.validate(); err != nil {
+		return fmt.Errorf("%w: %w", ErrInvalid, err)
+	}
+	r.Op = newOp()
+	r.normalize()
+	defer k.changed(r.ID)
+	defer recoverInto(&err)
+	return wrapStore(send(r.clone()))
+}
+
+func newOp() string {
+	var op [8]byte
+	rand.Read(op[:])
+	return hex.EncodeToString(op[:])
+}
+
+func (k *Keys) readSafely(ctx context.Context, id string) (rd *reading, err error) {
+	defer recoverInto(&err)
+	rd, err = k.read(ctx, id)
+	return rd, wrapStore(err)
+}
+
+// wrapStore keeps a store's definite answers and marks all else as none.
+func wrapStore(err error) error {
+	if err == nil {
+		return nil
+	}
+	for _, answer := range []error{ErrNotFound, ErrExists, ErrQuota, ErrConflict, ErrRevoked} {
+		if errors.Is(err, answer) {
+			return err
+		}
+	}
+	return unavailable(err)
+}
+
+func recoverInto(err *error) {
+	if p := recover(); p != nil {
+		*err = unavailable(fmt.Errorf("the store panicked: %v", p))
+	}
+}
+
+// RingUse counts the secrets of all records by the ring secret that they were
+// hashed under; "" counts the others. A ring secret that counts none can go. It
+// reads the whole store.
+func (k *Keys) RingUse(ctx context.Context) (map[string]int, error) {
+	counts := map[string]int{}
+	for f := (Filter{Limit: MaxPage}); ; {
+		page, err := k.List(ctx, f)
+		if err != nil {
+			return nil, err
+		}
+		for i := range page.Records {
+			for _, s := range page.Records[i].Secrets {
+				counts[hash.KeyName(s.Hash)]++
+			}
+		}
+		if f.After = page.Next; f.After == "" {
+			return counts, nil
+		}
+	}
+}

@@ -1,0 +1,79 @@
+package keystore
+
+import (
+	"context"
+	"log/slog"
+	"time"
+)
+
+// EventType says what happened.
+type EventType string
+
+// Types of events.
+const (
+	EventIssued       EventType = "issued"
+	EventImported     EventType = "imported"
+	EventEdited       EventType = "edited"
+	EventSuspended    EventType = "suspended"
+	EventResumed      EventType = "resumed"
+	EventRevoked      EventType = "revoked"
+	EventDeleted      EventType = "deleted"
+	EventQuotaRefused EventType = "quota_refused"
+	EventFault        EventType = "fault" // something in the background failed; see Err
+)
+
+// Event is something that happened to a record, or a fault. It holds no secret.
+type Event struct {
+	Type   EventType
+	Time   time.Time // UTC
+	KeyID  string
+	Kind   Kind
+	Owner  string
+	Actor  string // who did it, as WithActor said
+	Reason Reason
+	Err    error
+}
+
+// LogValue implements [slog.LogValuer]: one group, with what is set.
+func (e Event) LogValue() slog.Value {
+	attrs := []slog.Attr{slog.String("type", string(e.Type)), slog.Time("time", e.Time)}
+	for _, a := range []slog.Attr{
+		slog.String("key_id", e.KeyID), slog.String("kind", string(e.Kind)), slog.String("owner", e.Owner),
+		slog.String("actor", e.Actor), slog.String("reason", string(e.Reason)),
+	} {
+		if a.Value.String() != "" {
+			attrs = append(attrs, a)
+		}
+	}
+	if e.Err != nil {
+		attrs = append(attrs, slog.String("err", e.Err.Error()))
+	}
+	return slog.GroupValue(attrs...)
+}
+
+type actorKey struct{}
+
+// WithActor names who is responsible for the mutations made with ctx: a person, a
+// job, a service. The name stands in CreatedBy, in a Mark's By and in events.
+func WithActor(ctx context.Context, actor string) context.Context {
+	return context.WithValue(ctx, actorKey{}, actor)
+}
+
+func actor(ctx context.Context) string {
+	name, _ := ctx.Value(actorKey{}).(string)
+	return name
+}
+
+func (k *Keys) happened(ctx context.Context, what EventType, r *Record, reason Reason) {
+	k.emit(ctx, Event{Type: what, KeyID: r.ID, Kind: r.Kind, Owner: r.Owner, Reason: reason})
+}
+
+func (k *Keys) fault(ctx context.Context, err error) {
+	k.emit(ctx, Event{Type: EventFault, Err: err})
+}
+
+func (k *Keys) emit(ctx context.Context, e Event) {
+	defer func() { _ = recover() }() // what is done is done, whoever cannot hear of it
+	e.Time, e.Actor = k.config.Now().UTC(), actor(ctx)
+	k.config.OnEvent(ctx, e)
+}

@@ -1,0 +1,174 @@
+package keystore
+
+import (
+	"iter"
+	"maps"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/claviger-go/claviger/keystore/internal/cache"
+	"github.com/claviger-go/claviger/scopes"
+)
+
+// Principal is who a request is, as a handler sees it. It is immutable and shared
+// by all requests of the same credential.
+type Principal struct {
+	record *Record    // as last read; never written
+	parent *Principal // whom it obeys as well; nil for most
+	secret uint32     // which of the record's secrets proved it; 0 for none
+	use    *use       // nil where nobody counts
+
+	limited bool // the record has limits
+}
+
+// NewPrincipal makes a Principal of a record that no store has, for verifiers of
+// foreign credentials and for tests. Its uses are not counted.
+func NewPrincipal(r Record) *Principal {
+	r = r.clone()
+	return &Principal{record: &r, limited: r.Limits.any()}
+}
+
+// Kind tells what kind of credential was presented. Kinds are separate
+// namespaces: compare owners and ids only within one.
+func (p *Principal) Kind() Kind { return p.record.Kind }
+
+// KeyID is the id of the key or client that stands behind the request, also
+// where a token derived from it was presented. It is not secret.
+func (p *Principal) KeyID() string {
+	for p.record.Kind == KindSession && p.parent != nil {
+		p = p.parent
+	}
+	return p.record.ID
+}
+
+// Session is the id of the session whose token was presented; "" for a key.
+func (p *Principal) Session() string {
+	if p.record.Kind != KindSession {
+		return ""
+	}
+	return p.record.ID
+}
+
+// Owner is the account on whose behalf the request is made.
+func (p *Principal) Owner() string { return p.record.Owner }
+
+// Name is what people call the key.
+func (p *Principal) Name() string { return p.record.Name }
+
+// Type is the policy under which the key was issued.
+func (p *Principal) Type() string { return p.record.Type }
+
+// Env is live or test.
+func (p *Principal) Env() Env { return p.record.Env }
+
+// Scopes are what the credential was granted. Whether a request may do something
+// is [Principal.Allows]; a token's parent counts too.
+func (p *Principal) Scopes() scopes.Set { return p.record.Scopes }
+
+// Expires is when the credential expires; zero: never.
+func (p *Principal) Expires() time.Time {
+	earliest := p.record.end(p.secret)
+	if p.parent != nil {
+		earliest = sooner(earliest, p.parent.Expires())
+	}
+	return earliest
+}
+
+// Meta returns one of the app's own notes on the key.
+func (p *Principal) Meta(name string) (string, bool) {
+	value, ok := p.record.Meta[name]
+	return value, ok
+}
+
+// AllMeta iterates over the app's notes on the key.
+func (p *Principal) AllMeta() iter.Seq2[string, string] { return maps.All(p.record.Meta) }
+
+// Allows reports whether the credential and everything it derives from were
+// granted scope, for a check inside a handler.
+func (p *Principal) Allows(scope scopes.Scope) bool {
+	for ; p != nil; p = p.parent {
+		if !p.record.Scopes.Covers(scope) {
+			return false
+		}
+	}
+	return true
+}
+
+// Limited reports whether where a request comes from matters to [Keys.Admit]: if
+// not, Access.Remote, Browser and Method may stay unset.
+func (p *Principal) Limited() bool {
+	for ; p != nil; p = p.parent {
+		if p.limited {
+			return true
+		}
+	}
+	return false
+}
+
+func sooner(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
+}
+
+// standing is a principal that is alive, and until when that is known.
+type standing struct {
+	principal *Principal
+	readings  [maxParents + 1]*cache.Entry[*reading] // of the record and its parents
+	until     int64                                  // µs; the first of them expires then
+}
+
+// holds reports whether the principal is alive still.
+func (s *standing) holds(now time.Time) bool {
+	if now.UnixMicro() >= s.until {
+		return false
+	}
+	for _, e := range s.readings {
+		if e == nil {
+			break
+		}
+		if !e.Current(now) {
+			return false
+		}
+	}
+	return true
+}
+
+// reading is a record as read at one time, with the principals it stands for.
+type reading struct {
+	record Record
+	alone  []*Principal // without a parent: one for each secret, and one for none
+	child  atomic.Pointer[Principal]
+}
+
+func newReading(r Record) *reading {
+	rd := &reading{record: r}
+	rd.alone = append(rd.alone, rd.newPrincipal(0, nil))
+	for _, s := range r.Secrets {
+		rd.alone = append(rd.alone, rd.newPrincipal(s.N, nil))
+	}
+	return rd
+}
+
+func (rd *reading) newPrincipal(secret uint32, parent *Principal) *Principal {
+	return &Principal{
+		record: &rd.record, parent: parent, secret: secret,
+		use: &use{id: rd.record.ID}, limited: rd.record.Limits.any(),
+	}
+}
+
+// principal returns the one for a secret and a parent; they are made once.
+func (rd *reading) principal(secret uint32, parent *Principal) *Principal {
+	if parent == nil {
+		i := slices.IndexFunc(rd.alone, func(p *Principal) bool { return p.secret == secret })
+		return rd.alone[i] // life has asked for the secret
+	}
+	if p := rd.child.Load(); p != nil && p.parent == parent && p.secret == secret {
+		return p
+	}
+	p := rd.newPrincipal(secret, parent)
+	rd.child.Store(p)
+	return p
+}

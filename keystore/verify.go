@@ -1,0 +1,425 @@
+package keystore
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"math"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/claviger-go/claviger/keystore/internal/cache"
+	"github.com/claviger-go/claviger/keystore/internal/credential"
+	"github.com/claviger-go/claviger/keystore/internal/hash"
+)
+
+// Verifier proves who presented a credential. *Keys is one.
+type Verifier interface {
+	// Verify returns the principal of a credential that is genuine and alive.
+	//
+	// The error is ErrUnrecognized if the text has not this verifier's form, a
+	// *RefusedError if it is no good; any other wraps ErrUnavailable.
+	Verify(ctx context.Context, credential string) (*Principal, error)
+}
+
+// maxParents is how long a chain of parents may be: token, grant, client.
+const maxParents = 3
+
+// refusalTime is how long a refusal is remembered: long enough against a client
+// that tries again in a loop, too short to hold a new key back.
+const refusalTime = time.Second
+
+// maxForeign bounds what is hashed of a foreign key.
+const maxForeign = 4096
+
+// digest is SHA-256 of the part of a text that divide calls its tail.
+type digest [sha256.Size]byte
+
+// divide splits a credential of ours into its public head and its last 55 bytes,
+// which hold all of its secret and fit one block of SHA-256; that is a fifth of
+// what a request costs. A foreign text is secret throughout.
+func divide(text string, ours bool) (head, tail string) {
+	if !ours {
+		return "", text
+	}
+	const block = 55
+	return text[:len(text)-block], text[len(text)-block:]
+}
+
+// proof is what hashing found once and for all: the text with this digest is that
+// secret of that record, as long as the record still has it with this hash.
+type proof struct {
+	head   string
+	id     string
+	secret uint32
+	hash   string
+
+	// standing is how the record stood when it was last asked.
+	standing atomic.Pointer[standing]
+}
+
+// refusal remembers that a text was no good at a time, unless anything changed
+// since.
+type refusal struct {
+	head    string
+	outcome Outcome
+	at      time.Time
+	changes uint64
+}
+
+// Verify implements [Verifier] for API keys, and with [Config.AcceptForeign] for
+// imported ones. What it found is remembered, at most MaxStaleness old; a hit
+// costs one SHA-256 and one look into a map, and allocates nothing.
+func (k *Keys) Verify(ctx context.Context, text string) (*Principal, error) {
+	shaped := credential.Shaped(text, k.config.Brand)
+	if !shaped && !k.foreign(text) {
+		return nil, ErrUnrecognized
+	}
+	now := k.config.Now()
+	head, tail := divide(text, shaped)
+	d := digest(sha256.Sum256(credential.Bytes(tail)))
+	known, ok := k.proofs.Get(d)
+	if !ok || known.head != head {
+		return k.verifyNew(ctx, text, now)
+	}
+	s := known.standing.Load()
+	if s == nil || !s.holds(now) {
+		changes := k.changes.Load()
+		e, err := k.records.Load(ctx, known.id, now)
+		if err != nil {
+			return nil, k.answer(err, d, refusal{head: known.head, at: now, changes: changes}, known.id)
+		}
+		if !e.Value.holds(known) {
+			return k.verifyNew(ctx, text, now) // hashed anew, or rotated away
+		}
+		if s, err = k.stand(ctx, e, known.secret, now); err != nil {
+			return nil, err
+		}
+		known.standing.Store(s)
+	}
+	s.principal.use.see(now)
+	return s.principal, nil
+}
+
+// verifyNew verifies a text of which nothing is known, or nothing that still holds.
+func (k *Keys) verifyNew(ctx context.Context, text string, now time.Time) (*Principal, error) {
+	ours, ok := credential.Parse(text)
+	if ok = ok && ours.Brand == k.config.Brand; !ok && !k.foreign(text) {
+		return nil, ErrUnrecognized
+	}
+	head, tail := divide(text, ok)
+	d := digest(sha256.Sum256(credential.Bytes(tail)))
+	// Cloned, or the whole text would stay in memory with its parts.
+	head, id := strings.Clone(head), strings.Clone(ours.ID)
+	if !ok {
+		id = "sha256:" + hex.EncodeToString(d[:])
+	}
+	if outcome, refused := k.recentlyRefused(d, head, now); refused {
+		return nil, &RefusedError{Outcome: outcome, KeyID: id}
+	}
+	if ok && !k.tagged(id) {
+		return nil, &RefusedError{Outcome: OutcomeUnknown, KeyID: id}
+	}
+	changes := k.changes.Load()
+	e, err := k.records.Load(ctx, id, now)
+	if err == nil {
+		var found *proof
+		if found, err = k.prove(ctx, d, ours, &e.Value.record); err == nil {
+			found.head = head
+			k.proofs.Put(d, found)
+			return k.living(ctx, e, found.secret, now)
+		}
+	}
+	return nil, k.answer(err, d, refusal{head: head, at: now, changes: changes}, id)
+}
+
+// foreign reports whether text may be a key that was made elsewhere.
+func (k *Keys) foreign(text string) bool {
+	return k.config.AcceptForeign && len(text) <= maxForeign && printable(text) && strings.Count(text, ".") != 2
+}
+
+func printable(text string) bool {
+	for i := range len(text) {
+		if text[i] <= ' ' || text[i] > '~' {
+			return false
+		}
+	}
+	return text != ""
+}
+
+func (k *Keys) tagged(id string) bool {
+	if k.tagKey == nil || len(id) == credential.IDBytes && !k.config.RequireTaggedIDs {
+		return true
+	}
+	return credential.Tagged(id, k.tagKey)
+}
+
+func (k *Keys) recentlyRefused(d digest, head string, now time.Time) (Outcome, bool) {
+	r, ok := k.refused.Get(d)
+	if age := now.Sub(r.at); !ok || r.head != head || age < 0 || age >= refusalTime || r.changes != k.changes.Load() {
+		return "", false
+	}
+	return r.outcome, true
+}
+
+// answer turns what went wrong into what Verify says, and remembers a no.
+func (k *Keys) answer(err error, d digest, r refusal, id string) error {
+	var refused *RefusedError
+	switch {
+	case errors.Is(err, ErrNotFound):
+		k.proofs.Remove(d)
+		refused = &RefusedError{Outcome: OutcomeUnknown, KeyID: id}
+	case !errors.As(err, &refused):
+		return unavailable(err)
+	}
+	r.outcome = refused.Outcome
+	k.refused.Put(d, r)
+	return refused
+}
+
+// read is the one place that asks the store on behalf of verification.
+func (k *Keys) read(ctx context.Context, id string) (*reading, error) {
+	r, err := k.store.Lookup(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	if r.ID != id {
+		// A desynchronized connection handed out somebody else's answer.
+		return nil, fmt.Errorf("keystore: the store answered a Lookup of %q with the record %q", cut(id), cut(r.ID))
+	}
+	return newReading(r.clone()), nil
+}
+
+// holds reports whether the record still has what p proved.
+func (rd *reading) holds(p *proof) bool {
+	if p.hash == "" {
+		return rd.record.provenByDigest()
+	}
+	s, ok := rd.record.secret(p.secret)
+	return ok && s.Hash == p.hash
+}
+
+// provenByDigest reports whether a text proves the record by having its id as
+// digest: an alias, and in a read-only store of digests the key itself.
+func (r *Record) provenByDigest() bool {
+	return r.Kind == KindAlias && r.Parent != "" || r.Kind == KindAPIKey && len(r.Secrets) == 0
+}
+
+// prove finds the secret of the record that the text shows.
+func (k *Keys) prove(ctx context.Context, d digest, c credential.Text, r *Record) (*proof, error) {
+	found := &proof{id: r.ID}
+	switch {
+	case c.ID == "":
+		if !r.provenByDigest() {
+			return nil, &RefusedError{Outcome: OutcomeUnknown, KeyID: r.ID}
+		}
+	case r.Kind != KindAPIKey || c.Env != string(r.Env):
+		return nil, &RefusedError{Outcome: OutcomeWrongSecret, KeyID: r.ID}
+	default:
+		s, outdated, err := k.match(ctx, d, c, r)
+		if err != nil {
+			return nil, err
+		}
+		found.secret, found.hash = s.N, s.Hash
+		if outdated {
+			found.hash = k.rehash(ctx, r, s, c)
+		}
+	}
+	return found, nil
+}
+
+// match returns the stored secret that c shows. One that cannot be checked here
+// leaves the other in force; if that one does not match, there is no answer.
+func (k *Keys) match(ctx context.Context, d digest, c credential.Text, r *Record) (s StoredSecret, outdated bool, err error) {
+	var failed error
+	for _, s := range r.Secrets {
+		ok, outdated, err := k.checkOnce(ctx, d, s.Hash, c)
+		if ok {
+			return s, outdated, nil
+		}
+		if err != nil {
+			failed = fmt.Errorf("keystore: secret %d of %s: %w", s.N, r.ID, err)
+		}
+	}
+	switch {
+	case failed == nil:
+		return StoredSecret{}, false, &RefusedError{Outcome: OutcomeWrongSecret, KeyID: r.ID}
+	case !errors.Is(failed, hash.ErrBusy) && ctx.Err() == nil:
+		k.fault(ctx, failed)
+	}
+	return StoredSecret{}, false, failed
+}
+
+// checkOnce shares a slow check among concurrent requests with the same text. It
+// is a pure function of text and stored hash, and these are its key.
+func (k *Keys) checkOnce(ctx context.Context, d digest, stored string, c credential.Text) (ok, outdated bool, err error) {
+	if !hash.Slow(stored) {
+		return k.hasher.CheckRandom(ctx, stored, c.ID, c.Secret)
+	}
+	type verdict struct{ ok, outdated bool }
+	shared := context.WithoutCancel(ctx)
+	result := k.proving.DoChan(string(d[:])+stored, func() (any, error) {
+		ok, outdated, err := k.hasher.CheckRandom(shared, stored, c.ID, c.Secret)
+		return verdict{ok, outdated}, err
+	})
+	select {
+	case r := <-result:
+		v, _ := r.Val.(verdict)
+		return v.ok, v.outdated, r.Err
+	case <-ctx.Done():
+		return false, false, ctx.Err()
+	}
+}
+
+// rehash stores the secret's hash as it would be made today, and returns the hash
+// that stands then. Those who meet an outdated one together do it once; where it
+// fails, the old hash still verifies.
+func (k *Keys) rehash(ctx context.Context, r *Record, s StoredSecret, c credential.Text) string {
+	if k.admin == nil {
+		return s.Hash
+	}
+	ctx = context.WithoutCancel(ctx)
+	stands, _, _ := k.proving.Do("rehash "+s.Hash, func() (any, error) {
+		fresh, err := k.hasher.Random(ctx, c.ID, c.Secret)
+		if err == nil {
+			err = k.replaceHash(ctx, r.clone(), s.N, fresh)
+		}
+		switch {
+		case err == nil:
+			return fresh, nil
+		case !errors.Is(err, ErrConflict) && !errors.Is(err, ErrRevoked):
+			k.fault(ctx, fmt.Errorf("keystore: hashing secret %d of %s anew: %w", s.N, r.ID, err))
+		}
+		return s.Hash, nil
+	})
+	return stands.(string) //nolint:forcetypeassert // both returns above are strings
+}
+
+func (k *Keys) replaceHash(ctx context.Context, r Record, secret uint32, fresh string) error {
+	ctx, cancel := context.WithTimeout(ctx, k.config.LookupTimeout)
+	defer cancel()
+	for i := range r.Secrets {
+		if r.Secrets[i].N == secret {
+			r.Secrets[i].Hash = fresh
+		}
+	}
+	return k.update(ctx, &r)
+}
+
+// Principal returns the record with this id and its parents as a principal, if
+// they are alive, read at most MaxStaleness ago. It proves nothing: it is for
+// verifiers that have proven already that the client may speak for the record.
+// Errors are those of a [Verifier].
+func (k *Keys) Principal(ctx context.Context, id string) (*Principal, error) {
+	return k.load(ctx, id, 0)
+}
+
+// Refresh returns p as its records stand now, read after the call began: for
+// routes that accept no staleness at all. A principal of a foreign verifier comes
+// back as it is. Errors are those of a [Verifier].
+func (k *Keys) Refresh(ctx context.Context, p *Principal) (*Principal, error) {
+	if p.use == nil {
+		return p, nil
+	}
+	for q := p; q != nil; q = q.parent {
+		k.records.Evict(q.record.ID)
+	}
+	return k.load(ctx, p.record.ID, p.secret)
+}
+
+func (k *Keys) load(ctx context.Context, id string, secret uint32) (*Principal, error) {
+	now := k.config.Now()
+	e, err := k.records.Load(ctx, id, now)
+	switch {
+	case errors.Is(err, ErrNotFound):
+		return nil, &RefusedError{Outcome: OutcomeUnknown, KeyID: id}
+	case err != nil:
+		return nil, unavailable(err)
+	}
+	return k.living(ctx, e, secret, now)
+}
+
+func (k *Keys) living(ctx context.Context, e *cache.Entry[*reading], secret uint32, now time.Time) (*Principal, error) {
+	s, err := k.stand(ctx, e, secret, now)
+	if err != nil {
+		return nil, err
+	}
+	s.principal.use.see(now)
+	return s.principal, nil
+}
+
+// stand asks the record and its parents whether they are alive, and makes of them
+// a principal.
+func (k *Keys) stand(ctx context.Context, e *cache.Entry[*reading], secret uint32, now time.Time) (*standing, error) {
+	s := &standing{until: math.MaxInt64}
+	var secrets [maxParents + 1]uint32
+	depth := 0
+	for {
+		r := &e.Value.record
+		if outcome := r.life(secret, now); outcome != OutcomeAccepted {
+			return nil, &RefusedError{Outcome: outcome, KeyID: r.ID, Owner: r.Owner}
+		}
+		s.readings[depth], secrets[depth] = e, secret
+		if end := r.end(secret); !end.IsZero() {
+			s.until = min(s.until, end.UnixMicro())
+		}
+		if r.Parent == "" {
+			break
+		}
+		if depth++; depth > maxParents {
+			return nil, unavailable(fmt.Errorf("keystore: the record %s has more than %d parents above it", s.readings[0].Value.record.ID, maxParents))
+		}
+		above, err := k.records.Load(ctx, r.Parent, now)
+		switch {
+		case errors.Is(err, ErrNotFound):
+			return nil, &RefusedError{Outcome: OutcomeOrphaned, KeyID: r.ID, Owner: r.Owner}
+		case err != nil:
+			return nil, unavailable(err)
+		}
+		e, secret = above, r.ParentSecret
+	}
+	for ; depth >= 0; depth-- {
+		rd := s.readings[depth].Value
+		if rd.record.Kind == KindAlias && s.principal != nil {
+			continue // an alias is its key by another name
+		}
+		s.principal = rd.principal(secrets[depth], s.principal)
+	}
+	return s, nil
+}
+
+// life tells whether the record, and the secret with this number, count at now.
+// One rule for all times: something that expires at an instant is expired then.
+func (r *Record) life(secret uint32, now time.Time) Outcome {
+	expired := func(at time.Time) bool { return !at.IsZero() && !now.Before(at) }
+	switch {
+	case !r.Revoked.IsZero():
+		return OutcomeRevoked
+	case !r.Suspended.IsZero():
+		return OutcomeSuspended
+	case now.Before(r.NotBefore):
+		return OutcomeNotYetValid
+	case expired(r.Expires):
+		return OutcomeExpired
+	}
+	if secret == 0 {
+		return OutcomeAccepted
+	}
+	s, ok := r.secret(secret)
+	switch {
+	case !ok:
+		return OutcomeOrphaned
+	case expired(s.Expires):
+		return OutcomeExpired
+	}
+	return OutcomeAccepted
+}
+
+// end is when the record or its secret expires, whichever is first; zero: never.
+func (r *Record) end(secret uint32) time.Time {
+	s, _ := r.secret(secret)
+	return sooner(r.Expires, s.Expires)
+}

@@ -1,0 +1,241 @@
+package middleware
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"sync"
+
+	"github.com/claviger-go/claviger/keystore"
+	"github.com/claviger-go/claviger/middleware/internal/identity"
+	"github.com/claviger-go/claviger/scopes"
+)
+
+// Auth guards routes. It is immutable and safe for concurrent use. Routes that
+// differ in environment, audience or sources get an Auth each, on the same Keys.
+type Auth struct {
+	keys      *keystore.Keys
+	config    Config
+	sources   []Source
+	verifiers []keystore.Verifier
+	envs      []keystore.Env
+	proxies   []proxy
+	refusals  map[keystore.Outcome]*refusal
+	shared    sharedHeaders
+
+	scopeRefusals sync.Map // of *refusal, by what was asked for and what is missing
+}
+
+// New returns an Auth that asks keys. Every mistake in config is reported at once,
+// as joined [*keystore.ConfigError] values.
+func New(keys *keystore.Keys, config Config) (*Auth, error) {
+	a := &Auth{keys: keys, shared: newSharedHeaders()}
+	err := a.compile(config)
+	if keys == nil {
+		err = errors.Join(&keystore.ConfigError{Field: "middleware: keys", Value: "nil", Want: "the *keystore.Keys of the app"}, err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	a.encodeRefusals()
+	return a, nil
+}
+
+// Require lets requests through whose credential was granted all of the scopes.
+// It panics on a scope that is empty, malformed, a pattern, or not in the Keys'
+// catalog, and without any scope: for those routes there is [Auth.Authenticate].
+func (a *Auth) Require(required ...scopes.Scope) func(http.Handler) http.Handler {
+	return a.guard(a.AllOf(required...))
+}
+
+// RequireAny lets requests through whose credential was granted one of the scopes.
+// It panics as Require does.
+func (a *Auth) RequireAny(alternatives ...scopes.Scope) func(http.Handler) http.Handler {
+	return a.guard(a.AnyOf(alternatives...))
+}
+
+// Authenticate lets requests with any valid credential through.
+func (a *Auth) Authenticate(next http.Handler) http.Handler {
+	return a.guard(scopes.Authenticated())(next)
+}
+
+// Optional lets requests without a credential through as well, with no principal.
+// A credential that is presented has to be valid.
+func (a *Auth) Optional(next http.Handler) http.Handler {
+	return a.guard(scopes.Optional())(next)
+}
+
+// AllOf is what Require asks for, to be used with [Auth.Admit]. It panics as
+// Require does.
+func (a *Auth) AllOf(required ...scopes.Scope) scopes.Requirement {
+	return must(a.keys.Catalog().AllOf(required...))
+}
+
+// AnyOf is what RequireAny asks for, to be used with [Auth.Admit]. It panics as
+// Require does.
+func (a *Auth) AnyOf(alternatives ...scopes.Scope) scopes.Requirement {
+	return must(a.keys.Catalog().AnyOf(alternatives...))
+}
+
+func must(r scopes.Requirement, err error) scopes.Requirement {
+	if err != nil {
+		panic(fmt.Sprintf("middleware: a route asks for scopes that cannot be: %v", err))
+	}
+	return r
+}
+
+func (a *Auth) guard(asked scopes.Requirement) func(http.Handler) http.Handler {
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r, ok := a.Admit(w, r, asked); ok {
+				next.ServeHTTP(w, r)
+			}
+		})
+	}
+}
+
+// Principal returns who the request with this context is. It is nil behind
+// Optional if there was no credential, and where no Auth stands in front.
+func Principal(ctx context.Context) *keystore.Principal { return identity.From(ctx) }
+
+// Admit decides about a request and, if it is refused, answers it. If it is
+// admitted, the request returned has the principal in its context; pass that one
+// on. It is what every middleware of this package and of others is made of.
+func (a *Auth) Admit(w http.ResponseWriter, r *http.Request, asked scopes.Requirement) (*http.Request, bool) {
+	var v verdict
+	a.decide(&v, r, asked)
+	var no *refusal
+	status := 0
+	if v.outcome != keystore.OutcomeAccepted {
+		no = a.refusal(&v, asked)
+		status = no.status
+	}
+	if a.config.OnDecision != nil && !a.tell(r, &v, asked, status) {
+		no = a.refusals[keystore.OutcomeUnavailable] // no request goes unaudited
+	}
+	if no != nil {
+		a.write(w, no)
+		return r, false
+	}
+	if v.principal == nil {
+		return r, true
+	}
+	a.mark(w.Header(), v.source)
+	return r.WithContext(identity.With(r.Context(), v.principal)), true
+}
+
+// mark keeps shared caches off answers that they cannot tell apart: for requests
+// with Authorization they do by themselves (RFC 9111 §3.5). A handler may set
+// another Cache-Control.
+func (a *Auth) mark(h http.Header, source string) {
+	switch source {
+	case "Authorization":
+	case querySource:
+		h["Cache-Control"] = a.shared.noStore
+		h["Referrer-Policy"] = a.shared.noReferrer
+		h["Deprecation"] = a.shared.queryDeprecated
+	default:
+		h["Cache-Control"] = a.shared.private
+	}
+}
+
+// verdict is what decide found, for the answer and for OnDecision.
+type verdict struct {
+	outcome   keystore.Outcome
+	principal *keystore.Principal    // if proven and alive
+	refused   *keystore.RefusedError // if something definite was said
+	err       error                  // if nothing could be said
+	source    string
+}
+
+// decide is the one function that says yes or no.
+func (a *Auth) decide(v *verdict, r *http.Request, asked scopes.Requirement) {
+	secure := a.secure(r)
+	shown := a.presented(r)
+	v.outcome, v.source = shown.outcome, shown.source
+	switch {
+	case !secure:
+		// Decided before the credential is: a 401 would invite the key in clear.
+		// Whose key was sent in clear is looked up for the audit alone.
+		if v.outcome == "" && a.config.OnDecision != nil {
+			a.prove(r.Context(), v, &shown)
+		}
+		v.outcome, v.err = keystore.OutcomeHTTPSRequired, nil
+		return
+	case v.outcome == keystore.OutcomeMissing && asked.IsOptional():
+		v.outcome = keystore.OutcomeAccepted
+		return
+	case v.outcome != "":
+		return
+	}
+	if a.prove(r.Context(), v, &shown); v.principal == nil {
+		return
+	}
+	access := keystore.Access{Requirement: asked, Envs: a.envs, Audience: a.config.Audience, Secure: true}
+	if v.principal.Limited() {
+		access.Remote, access.Browser, access.Method = a.client(r), browser(r.Header), r.Method
+	}
+	if err := a.keys.Admit(v.principal, &access); err != nil {
+		v.hold(err)
+		return
+	}
+	v.outcome = keystore.OutcomeAccepted
+}
+
+// prove finds out whose credential it is: a principal, or an outcome.
+func (a *Auth) prove(ctx context.Context, v *verdict, shown *presented) {
+	p, err := a.keys.Verify(ctx, shown.text)
+	// A token in the query is ignored (OAuth 2.1 §5.1).
+	if errors.Is(err, keystore.ErrUnrecognized) && shown.source != querySource && visible(shown.text) {
+		p, err = a.verify(ctx, shown.text)
+	}
+	if err == nil && a.config.Fresh {
+		p, err = a.keys.Refresh(ctx, p)
+	}
+	if err != nil {
+		v.hold(err)
+		return
+	}
+	v.principal = p
+}
+
+// verify asks the other verifiers until one knows the form.
+func (a *Auth) verify(ctx context.Context, text string) (p *keystore.Principal, err error) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			p, err = nil, fmt.Errorf("%w: a verifier panicked: %v", keystore.ErrUnavailable, cause)
+		}
+	}()
+	err = keystore.ErrUnrecognized
+	for _, verifier := range a.verifiers {
+		p, err = verifier.Verify(ctx, text)
+		if err == nil && p == nil {
+			return nil, fmt.Errorf("%w: a verifier returned neither a principal nor an error", keystore.ErrUnavailable)
+		}
+		if !errors.Is(err, keystore.ErrUnrecognized) {
+			break
+		}
+	}
+	return p, err
+}
+
+// hold sorts an error into the verdict.
+func (v *verdict) hold(err error) {
+	var refused *keystore.RefusedError
+	switch {
+	case errors.As(err, &refused) && refused.Outcome != "" && refused.Outcome != keystore.OutcomeAccepted:
+		v.refused, v.outcome = refused, refused.Outcome
+	case errors.Is(err, keystore.ErrUnrecognized):
+		v.outcome = keystore.OutcomeMalformed
+	default:
+		v.err, v.outcome = err, keystore.OutcomeUnavailable
+	}
+}
+
+// browser reports whether a browser made the request, by headers that scripts
+// cannot suppress. It guards against misuse and not against attackers, who leave
+// them out. Sec-Fetch-Mode alone is no mark: Node's own fetch sends it.
+func browser(h http.Header) bool {
+	return len(h["Origin"]) > 0 || len(h["Sec-Fetch-Site"]) > 0 || len(h["Sec-Fetch-Dest"]) > 0
+}

@@ -1,0 +1,91 @@
+package middleware
+
+import (
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"time"
+
+	"github.com/claviger-go/claviger/keystore"
+	"github.com/claviger-go/claviger/scopes"
+)
+
+// Decision is what became of one request, and why: more than the client is told.
+// It holds no secret, and no text of the client's choosing but the method.
+type Decision struct {
+	Time    time.Time // UTC
+	Outcome keystore.Outcome
+	Status  int // that the refusal is answered with; 0 if accepted
+
+	KeyID   string        // if the credential named or proved one
+	Kind    keystore.Kind // once proven
+	Owner   string        // once proven
+	Session string        // once proven
+
+	Source  string             // header or "query"; empty without a credential
+	Remote  netip.Addr         // the client, as far as it can be known
+	Method  string             // cut to 32 bytes
+	Pattern string             // of the matched route, where the router tells (http.ServeMux)
+	Asked   scopes.Requirement // by the route
+	Missing []scopes.Scope
+
+	Err error // behind Outcome "unavailable"
+}
+
+// LogValue implements [slog.LogValuer]: one group, with what is set.
+func (d Decision) LogValue() slog.Value {
+	attrs := []slog.Attr{
+		slog.Time("time", d.Time),
+		slog.String("outcome", string(d.Outcome)),
+		slog.String("method", d.Method),
+	}
+	add := func(name, value string) {
+		if value != "" {
+			attrs = append(attrs, slog.String(name, value))
+		}
+	}
+	if d.Status != 0 {
+		attrs = append(attrs, slog.Int("status", d.Status))
+	}
+	add("key_id", d.KeyID)
+	add("kind", string(d.Kind))
+	add("owner", d.Owner)
+	add("session", d.Session)
+	add("source", d.Source)
+	if d.Remote.IsValid() {
+		add("remote", d.Remote.String())
+	}
+	add("pattern", d.Pattern)
+	add("asked", d.Asked.String())
+	if len(d.Missing) > 0 {
+		attrs = append(attrs, slog.Any("missing", d.Missing))
+	}
+	if d.Err != nil {
+		add("err", d.Err.Error())
+	}
+	return slog.GroupValue(attrs...)
+}
+
+// tell reports the verdict to OnDecision; false if that panicked.
+func (a *Auth) tell(r *http.Request, v *verdict, asked scopes.Requirement, status int) (told bool) {
+	defer func() {
+		if recover() != nil {
+			told = false
+		}
+	}()
+	d := Decision{
+		Time: a.keys.Now().UTC(), Outcome: v.outcome, Status: status,
+		Source: v.source, Remote: a.client(r), Method: r.Method, Pattern: r.Pattern, Asked: asked, Err: v.err,
+	}
+	if len(d.Method) > 32 {
+		d.Method = d.Method[:32]
+	}
+	if v.refused != nil {
+		d.KeyID, d.Owner, d.Missing = v.refused.KeyID, v.refused.Owner, v.refused.Missing
+	}
+	if p := v.principal; p != nil {
+		d.KeyID, d.Kind, d.Owner, d.Session = p.KeyID(), p.Kind(), p.Owner(), p.Session()
+	}
+	a.config.OnDecision(r.Context(), d)
+	return true
+}
