@@ -27,9 +27,7 @@ func (k *Keys) Admit(p *Principal, a *Access) error {
 	if err := p.Check(a); err != nil {
 		return err
 	}
-	for q := p; q != nil; q = q.parent {
-		k.usage.count(q.use)
-	}
+	k.usage.count(p)
 	return nil
 }
 

@@ -51,9 +51,12 @@ func (k *Keys) List(ctx context.Context, f Filter) (page Page, err error) {
 //
 // change may set Name, Scopes, Limits, NotBefore, Expires, Suspended, Revoked,
 // Client, Grant, Generation and Meta; a change of anything else is
-// [ErrImmutable]. Revoked records are [ErrRevoked]. The new state counts in this
-// process before Edit returns, even if it returns an error of the store.
+// [ErrImmutable]. Revoked records are [ErrRevoked]. What the store holds then counts
+// in this process when Edit returns, also with an error, which may hide a success.
 func (k *Keys) Edit(ctx context.Context, id string, change func(*Record) error) (Record, error) {
+	if k.admin == nil {
+		return Record{}, ErrReadOnly
+	}
 	for range editAttempts {
 		before, err := k.Lookup(ctx, id)
 		if err != nil {
@@ -92,7 +95,8 @@ func (k *Keys) allowEdit(before, after *Record) error {
 		{"Version", before.Version == after.Version},
 		{"Op", before.Op == after.Op},
 		{"Kind", before.Kind == after.Kind},
-		{"Parent", before.Parent == after.Parent && before.ParentSecret == after.ParentSecret},
+		{"Parent", before.Parent == after.Parent},
+		{"ParentSecret", before.ParentSecret == after.ParentSecret},
 		{"Owner", before.Owner == after.Owner},
 		{"Type", before.Type == after.Type},
 		{"Env", before.Env == after.Env},
@@ -168,9 +172,9 @@ func (k *Keys) Resume(ctx context.Context, id string) error {
 	return k.mark(ctx, id, func(r *Record) (*Mark, bool) { return &r.Suspended, false }, "")
 }
 
-// Revoke ends a record for good, and with it all that hangs on it. It is refused
-// in this process when Revoke returns, with an error as well; in other processes
-// within MaxStaleness. Revoking twice keeps the first mark.
+// Revoke ends a record for good, and with it all that hangs on it: in this process
+// when Revoke returns, in others within MaxStaleness. Revoking twice keeps the first
+// mark. After an error the record may be revoked or not: revoke it again.
 func (k *Keys) Revoke(ctx context.Context, id string, reason Reason) error {
 	err := k.mark(ctx, id, func(r *Record) (*Mark, bool) { return &r.Revoked, true }, reason)
 	if errors.Is(err, ErrRevoked) {
@@ -211,7 +215,10 @@ func (k *Keys) Delete(ctx context.Context, id string) error {
 	if k.admin == nil {
 		return ErrReadOnly
 	}
-	if err := k.remove(ctx, id); err != nil {
+	if !validID(id) {
+		return nil // and not the parent "", which to List is any
+	}
+	if err := k.remove(ctx, id, 0); err != nil {
 		return err
 	}
 	for f := (Filter{Parent: id, Kind: KindAlias}); ; {
@@ -220,7 +227,7 @@ func (k *Keys) Delete(ctx context.Context, id string) error {
 			return err
 		}
 		for i := range page.Records {
-			if err := k.remove(ctx, page.Records[i].ID); err != nil {
+			if err := k.remove(ctx, page.Records[i].ID, 0); err != nil {
 				return err
 			}
 		}
@@ -232,10 +239,10 @@ func (k *Keys) Delete(ctx context.Context, id string) error {
 	return nil
 }
 
-func (k *Keys) remove(ctx context.Context, id string) (err error) {
+func (k *Keys) remove(ctx context.Context, id string, version uint64) (err error) {
 	defer k.changed(id)
 	defer recoverInto(&err)
-	return wrapStore(k.admin.Delete(ctx, id, 0))
+	return wrapStore(k.admin.Delete(ctx, id, version))
 }
 
 func (k *Keys) insert(ctx context.Context, r *Record, q Quota) error {

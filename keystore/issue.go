@@ -129,10 +129,24 @@ func (k *Keys) Import(ctx context.Context, spec Spec, text Secret) (Record, erro
 	}
 	if err := k.insert(ctx, &alias, Quota{}); err != nil {
 		err = fmt.Errorf("keystore: importing a key: %w", err)
-		return Record{}, errors.Join(err, k.remove(context.WithoutCancel(ctx), r.ID))
+		return Record{}, errors.Join(err, k.takeBack(ctx, &alias, &r))
 	}
 	k.happened(ctx, EventImported, &r, "")
 	return r, nil
+}
+
+// takeBack removes what was written, or may have been, as far as it is still ours:
+// an alias left behind would keep its text from being imported again.
+func (k *Keys) takeBack(ctx context.Context, records ...*Record) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	var problems []error
+	for _, r := range records {
+		if err := k.remove(ctx, r.ID, r.Version); !errors.Is(err, ErrConflict) {
+			problems = append(problems, err)
+		}
+	}
+	return errors.Join(problems...)
 }
 
 // draft is the record of a spec, with one secret still to be hashed.

@@ -1,6 +1,7 @@
 package keystore
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -245,9 +246,7 @@ func (k *Keys) Close() error {
 	k.closed.Do(func() {
 		k.stop()
 		k.ended.Wait()
-		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-		defer cancel()
-		err = k.usage.flush(ctx)
+		err = k.usage.flush(context.Background())
 	})
 	return err
 }
@@ -266,10 +265,10 @@ func (k *Keys) watch(ctx context.Context, watcher Watcher) {
 		err := func() (err error) {
 			defer func() {
 				if p := recover(); p != nil {
-					err = fmt.Errorf("keystore: the store's Watch panicked: %v", p)
+					err = fmt.Errorf("it panicked: %v", p)
 				}
 			}()
-			return watcher.Watch(ctx, k.changed)
+			return cmp.Or(watcher.Watch(ctx, k.changed), errors.New("without an error"))
 		}()
 		if ctx.Err() != nil {
 			return
@@ -286,7 +285,8 @@ func (k *Keys) watch(ctx context.Context, watcher Watcher) {
 
 // changed makes ids stale; without ids, everything.
 func (k *Keys) changed(ids ...string) {
-	k.changes.Add(1)
+	// Refusals last: one that was found in an older read must not count as newer.
+	defer k.changes.Add(1)
 	if len(ids) == 0 {
 		k.records.DoubtAll()
 		return

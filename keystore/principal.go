@@ -19,7 +19,8 @@ type Principal struct {
 	secret uint32     // which of the record's secrets proved it; 0 for none
 	use    *use       // nil where nobody counts
 
-	limited bool // the record has limits
+	limited bool   // the record has limits
+	alias   string // the id by which an imported key was found
 }
 
 // NewPrincipal makes a Principal of a record that no store has, for verifiers of
@@ -104,6 +105,13 @@ func (p *Principal) Limited() bool {
 		}
 	}
 	return false
+}
+
+// by is the principal of a key under its other name: the same to all but Refresh.
+func (p *Principal) by(alias string) *Principal {
+	named := *p
+	named.alias = alias
+	return &named
 }
 
 func sooner(a, b time.Time) time.Time {

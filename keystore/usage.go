@@ -22,8 +22,7 @@ type use struct {
 func (u *use) see(now time.Time) { raise(&u.seen, now.Unix()) }
 
 func raise(v *atomic.Int64, to int64) {
-	if v.Load() != to {
-		v.Store(to)
+	for old := v.Load(); old < to && !v.CompareAndSwap(old, to); old = v.Load() {
 	}
 }
 
@@ -48,18 +47,25 @@ func newUsageLog(store UsageStore, config Config, fault func(context.Context, er
 	}
 }
 
-// count is on the hot path: one atomic addition, and a lock once per interval.
-func (l *usageLog) count(u *use) {
-	if u == nil || l.store == nil {
+// count is on the hot path: one atomic addition for p and each of its parents, and
+// a lock once per interval.
+func (l *usageLog) count(p *Principal) {
+	if p.use == nil || l.store == nil {
 		return
 	}
-	raise(&u.last, u.seen.Load())
-	if u.count.Add(1) == 1 {
-		l.mu.Lock()
-		l.pending = append(l.pending, u)
-		l.mu.Unlock()
+	seen := p.use.seen.Load()
+	for ; p != nil; p = p.parent {
+		raise(&p.use.last, seen)
+		if p.use.count.Add(1) == 1 {
+			l.mu.Lock()
+			l.pending = append(l.pending, p.use)
+			l.mu.Unlock()
+		}
 	}
 }
+
+// flushTime bounds one flush.
+const flushTime = 5 * time.Second
 
 func (l *usageLog) run(ctx context.Context) {
 	ticker := time.NewTicker(l.interval)
@@ -69,7 +75,8 @@ func (l *usageLog) run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
-			if err := l.flush(ctx); err != nil && ctx.Err() == nil {
+			// Cut short by Close, a batch might be written and sent again.
+			if err := l.flush(context.WithoutCancel(ctx)); err != nil {
 				l.fault(ctx, err)
 			}
 		}
@@ -78,10 +85,12 @@ func (l *usageLog) run(ctx context.Context) {
 
 // flush writes what is pending. What the store cannot take waits for the next
 // flush, up to the size of the cache.
-func (l *usageLog) flush(ctx context.Context) (err error) {
+func (l *usageLog) flush(ctx context.Context) error {
 	if l.store == nil {
 		return nil
 	}
+	ctx, cancel := context.WithTimeout(ctx, flushTime)
+	defer cancel()
 	l.flushing.Lock()
 	defer l.flushing.Unlock()
 	l.mu.Lock()
@@ -89,13 +98,8 @@ func (l *usageLog) flush(ctx context.Context) (err error) {
 	l.pending = nil
 	l.mu.Unlock()
 
-	lost := 0
 	for _, u := range pending {
-		sum, known := l.unsent[u.id]
-		if !known && len(l.unsent) >= l.limit {
-			lost++
-			continue
-		}
+		sum := l.unsent[u.id]
 		last := time.Unix(u.last.Load(), 0).UTC()
 		sum.ID, sum.Count = u.id, sum.Count+u.count.Swap(0)
 		if last.After(sum.LastUsed) {
@@ -103,21 +107,33 @@ func (l *usageLog) flush(ctx context.Context) (err error) {
 		}
 		l.unsent[u.id] = sum
 	}
-	if lost > 0 {
-		err = fmt.Errorf("keystore: usage of %d keys was dropped: the store took none for too long", lost)
-	}
 	if len(l.unsent) == 0 {
-		return err
+		return nil
 	}
 	batch := make([]Usage, 0, len(l.unsent))
 	for _, u := range l.unsent {
 		batch = append(batch, u)
 	}
-	if failed := l.write(ctx, batch); failed != nil {
-		return errors.Join(err, fmt.Errorf("keystore: writing usage: %w", failed))
+	if err := l.write(ctx, batch); err != nil {
+		return errors.Join(fmt.Errorf("keystore: writing usage: %w", err), l.drop())
 	}
 	clear(l.unsent)
-	return err
+	return nil
+}
+
+// drop keeps what waits for the store within its limit.
+func (l *usageLog) drop() error {
+	lost := len(l.unsent) - l.limit
+	if lost <= 0 {
+		return nil
+	}
+	for id := range l.unsent {
+		if len(l.unsent) == l.limit {
+			break
+		}
+		delete(l.unsent, id)
+	}
+	return fmt.Errorf("keystore: usage of %d keys was dropped: the store took none for too long", lost)
 }
 
 func (l *usageLog) write(ctx context.Context, batch []Usage) (err error) {
@@ -132,15 +148,15 @@ func (l *usageLog) write(ctx context.Context, batch []Usage) (err error) {
 // Usage returns what is known of the use of ids, after writing what is still
 // counted here; ids never used are left out. Other processes' last interval may
 // be missing. [ErrReadOnly] where the store keeps no usage.
-func (k *Keys) Usage(ctx context.Context, ids ...string) ([]Usage, error) {
+func (k *Keys) Usage(ctx context.Context, ids ...string) (used []Usage, err error) {
 	if k.usage.store == nil {
 		return nil, ErrReadOnly
 	}
 	if err := k.usage.flush(ctx); err != nil {
 		return nil, unavailable(err)
 	}
-	used, err := k.usage.store.Usage(ctx, ids)
-	if err != nil {
+	defer recoverInto(&err)
+	if used, err = k.usage.store.Usage(ctx, ids); err != nil {
 		return nil, unavailable(err)
 	}
 	return used, nil

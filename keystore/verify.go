@@ -95,7 +95,7 @@ func (k *Keys) Verify(ctx context.Context, text string) (*Principal, error) {
 		if !e.Value.holds(known) {
 			return k.verifyNew(ctx, text, now) // hashed anew, or rotated away
 		}
-		if s, err = k.stand(ctx, e, known.secret, now); err != nil {
+		if s, err = k.stand(ctx, e, known.secret, now, k.records.Load); err != nil {
 			return nil, err
 		}
 		known.standing.Store(s)
@@ -115,7 +115,8 @@ func (k *Keys) verifyNew(ctx context.Context, text string, now time.Time) (*Prin
 	// Cloned, or the whole text would stay in memory with its parts.
 	head, id := strings.Clone(head), strings.Clone(ours.ID)
 	if !ok {
-		id = "sha256:" + hex.EncodeToString(d[:])
+		// A predecessor's text may have our grammar, under another brand.
+		ours, id = credential.Text{}, "sha256:"+hex.EncodeToString(d[:])
 	}
 	if outcome, refused := k.recentlyRefused(d, head, now); refused {
 		return nil, &RefusedError{Outcome: outcome, KeyID: id}
@@ -130,7 +131,7 @@ func (k *Keys) verifyNew(ctx context.Context, text string, now time.Time) (*Prin
 		if found, err = k.prove(ctx, d, ours, &e.Value.record); err == nil {
 			found.head = head
 			k.proofs.Put(d, found)
-			return k.living(ctx, e, found.secret, now)
+			return k.living(ctx, e, found.secret, now, k.records.Load)
 		}
 	}
 	return nil, k.answer(err, d, refusal{head: head, at: now, changes: changes}, id)
@@ -159,7 +160,8 @@ func (k *Keys) tagged(id string) bool {
 
 func (k *Keys) recentlyRefused(d digest, head string, now time.Time) (Outcome, bool) {
 	r, ok := k.refused.Get(d)
-	if age := now.Sub(r.at); !ok || r.head != head || age < 0 || age >= refusalTime || r.changes != k.changes.Load() {
+	age, limit := now.Sub(r.at), min(refusalTime, k.config.MaxStaleness)
+	if !ok || r.head != head || age < 0 || age >= limit || r.changes != k.changes.Load() {
 		return "", false
 	}
 	return r.outcome, true
@@ -182,15 +184,38 @@ func (k *Keys) answer(err error, d digest, r refusal, id string) error {
 
 // read is the one place that asks the store on behalf of verification.
 func (k *Keys) read(ctx context.Context, id string) (*reading, error) {
+	if !validID(id) {
+		return nil, ErrNotFound
+	}
 	r, err := k.store.Lookup(ctx, id)
 	if err != nil {
 		return nil, err
 	}
 	if r.ID != id {
 		// A desynchronized connection handed out somebody else's answer.
-		return nil, fmt.Errorf("keystore: the store answered a Lookup of %q with the record %q", cut(id), cut(r.ID))
+		err = fmt.Errorf("keystore: the store answered a Lookup of %q with the record %q", cut(id), cut(r.ID))
+	} else {
+		err = r.checkSecrets()
+	}
+	if err != nil {
+		k.fault(ctx, err)
+		return nil, err
 	}
 	return newReading(r.clone()), nil
+}
+
+// checkSecrets refuses secrets that could not be told apart by their numbers: the
+// proof of one would outlive it.
+func (r *Record) checkSecrets() error {
+	if len(r.Secrets) > maxSecret {
+		return fmt.Errorf("keystore: the record %s has %d secrets: at most %d", r.ID, len(r.Secrets), maxSecret)
+	}
+	for i, s := range r.Secrets {
+		if s.N == 0 || i > 0 && s.N == r.Secrets[0].N {
+			return fmt.Errorf("keystore: the record %s has a secret numbered %d: want 1 or more, each once", r.ID, s.N)
+		}
+	}
+	return nil
 }
 
 // holds reports whether the record still has what p proved.
@@ -224,7 +249,9 @@ func (k *Keys) prove(ctx context.Context, d digest, c credential.Text, r *Record
 			return nil, err
 		}
 		found.secret, found.hash = s.N, s.Hash
-		if outdated {
+		// Once, or processes whose rings differ in order, as they do while a
+		// rotation is deployed, would undo each other's work for ever.
+		if _, again := k.proofs.Get(d); outdated && !again {
 			found.hash = k.rehash(ctx, r, s, c)
 		}
 	}
@@ -314,7 +341,7 @@ func (k *Keys) replaceHash(ctx context.Context, r Record, secret uint32, fresh s
 // verifiers that have proven already that the client may speak for the record.
 // Errors are those of a [Verifier].
 func (k *Keys) Principal(ctx context.Context, id string) (*Principal, error) {
-	return k.load(ctx, id, 0)
+	return k.load(ctx, id, 0, k.records.Load)
 }
 
 // Refresh returns p as its records stand now, read after the call began: for
@@ -324,26 +351,29 @@ func (k *Keys) Refresh(ctx context.Context, p *Principal) (*Principal, error) {
 	if p.use == nil {
 		return p, nil
 	}
-	for q := p; q != nil; q = q.parent {
-		k.records.Evict(q.record.ID)
+	if p.alias != "" {
+		return k.load(ctx, p.alias, 0, k.records.LoadFresh)
 	}
-	return k.load(ctx, p.record.ID, p.secret)
+	return k.load(ctx, p.record.ID, p.secret, k.records.LoadFresh)
 }
 
-func (k *Keys) load(ctx context.Context, id string, secret uint32) (*Principal, error) {
+// loader is Load or LoadFresh of the records.
+type loader func(ctx context.Context, id string, now time.Time) (*cache.Entry[*reading], error)
+
+func (k *Keys) load(ctx context.Context, id string, secret uint32, from loader) (*Principal, error) {
 	now := k.config.Now()
-	e, err := k.records.Load(ctx, id, now)
+	e, err := from(ctx, id, now)
 	switch {
 	case errors.Is(err, ErrNotFound):
 		return nil, &RefusedError{Outcome: OutcomeUnknown, KeyID: id}
 	case err != nil:
 		return nil, unavailable(err)
 	}
-	return k.living(ctx, e, secret, now)
+	return k.living(ctx, e, secret, now, from)
 }
 
-func (k *Keys) living(ctx context.Context, e *cache.Entry[*reading], secret uint32, now time.Time) (*Principal, error) {
-	s, err := k.stand(ctx, e, secret, now)
+func (k *Keys) living(ctx context.Context, e *cache.Entry[*reading], secret uint32, now time.Time, from loader) (*Principal, error) {
+	s, err := k.stand(ctx, e, secret, now, from)
 	if err != nil {
 		return nil, err
 	}
@@ -353,7 +383,7 @@ func (k *Keys) living(ctx context.Context, e *cache.Entry[*reading], secret uint
 
 // stand asks the record and its parents whether they are alive, and makes of them
 // a principal.
-func (k *Keys) stand(ctx context.Context, e *cache.Entry[*reading], secret uint32, now time.Time) (*standing, error) {
+func (k *Keys) stand(ctx context.Context, e *cache.Entry[*reading], secret uint32, now time.Time, from loader) (*standing, error) {
 	s := &standing{until: math.MaxInt64}
 	var secrets [maxParents + 1]uint32
 	depth := 0
@@ -372,7 +402,7 @@ func (k *Keys) stand(ctx context.Context, e *cache.Entry[*reading], secret uint3
 		if depth++; depth > maxParents {
 			return nil, unavailable(fmt.Errorf("keystore: the record %s has more than %d parents above it", s.readings[0].Value.record.ID, maxParents))
 		}
-		above, err := k.records.Load(ctx, r.Parent, now)
+		above, err := from(ctx, r.Parent, now)
 		switch {
 		case errors.Is(err, ErrNotFound):
 			return nil, &RefusedError{Outcome: OutcomeOrphaned, KeyID: r.ID, Owner: r.Owner}
@@ -384,7 +414,8 @@ func (k *Keys) stand(ctx context.Context, e *cache.Entry[*reading], secret uint3
 	for ; depth >= 0; depth-- {
 		rd := s.readings[depth].Value
 		if rd.record.Kind == KindAlias && s.principal != nil {
-			continue // an alias is its key by another name
+			s.principal = s.principal.by(rd.record.ID)
+			continue
 		}
 		s.principal = rd.principal(secrets[depth], s.principal)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"sync"
 
 	"github.com/claviger-go/claviger/keystore"
@@ -122,7 +123,11 @@ func (a *Auth) Admit(w http.ResponseWriter, r *http.Request, asked scopes.Requir
 		return r, true
 	}
 	a.mark(w.Header(), v.source)
-	return r.WithContext(identity.With(r.Context(), v.principal)), true
+	ctx := identity.With(r.Context(), v.principal)
+	if v.source == querySource {
+		ctx = context.WithValue(ctx, takenKey{}, keystore.NewSecret(v.text))
+	}
+	return r.WithContext(ctx), true
 }
 
 // mark keeps shared caches off answers that they cannot tell apart: for requests
@@ -136,30 +141,32 @@ func (a *Auth) mark(h http.Header, source string) {
 		h["Referrer-Policy"] = a.shared.noReferrer
 		h["Deprecation"] = a.shared.queryDeprecated
 	default:
+		if said := h["Cache-Control"]; len(said) > 0 {
+			h["Cache-Control"] = slices.Concat(said, a.shared.private) // of several the strictest counts
+			return
+		}
 		h["Cache-Control"] = a.shared.private
 	}
 }
 
 // verdict is what decide found, for the answer and for OnDecision.
 type verdict struct {
-	outcome   keystore.Outcome
+	presented
 	principal *keystore.Principal    // if proven and alive
 	refused   *keystore.RefusedError // if something definite was said
 	err       error                  // if nothing could be said
-	source    string
 }
 
 // decide is the one function that says yes or no.
 func (a *Auth) decide(v *verdict, r *http.Request, asked scopes.Requirement) {
 	secure := a.secure(r)
-	shown := a.presented(r)
-	v.outcome, v.source = shown.outcome, shown.source
+	v.presented = a.presented(r)
 	switch {
 	case !secure:
 		// Decided before the credential is: a 401 would invite the key in clear.
 		// Whose key was sent in clear is looked up for the audit alone.
 		if v.outcome == "" && a.config.OnDecision != nil {
-			a.prove(r.Context(), v, &shown)
+			a.prove(r.Context(), v)
 		}
 		v.outcome, v.err = keystore.OutcomeHTTPSRequired, nil
 		return
@@ -169,7 +176,7 @@ func (a *Auth) decide(v *verdict, r *http.Request, asked scopes.Requirement) {
 	case v.outcome != "":
 		return
 	}
-	if a.prove(r.Context(), v, &shown); v.principal == nil {
+	if a.prove(r.Context(), v); v.principal == nil {
 		return
 	}
 	access := keystore.Access{Requirement: asked, Envs: a.envs, Audience: a.config.Audience, Secure: true}
@@ -184,11 +191,11 @@ func (a *Auth) decide(v *verdict, r *http.Request, asked scopes.Requirement) {
 }
 
 // prove finds out whose credential it is: a principal, or an outcome.
-func (a *Auth) prove(ctx context.Context, v *verdict, shown *presented) {
-	p, err := a.keys.Verify(ctx, shown.text)
+func (a *Auth) prove(ctx context.Context, v *verdict) {
+	p, err := a.keys.Verify(ctx, v.text)
 	// A token in the query is ignored (OAuth 2.1 §5.1).
-	if errors.Is(err, keystore.ErrUnrecognized) && shown.source != querySource && visible(shown.text) {
-		p, err = a.verify(ctx, shown.text)
+	if errors.Is(err, keystore.ErrUnrecognized) && v.source != querySource && visible(v.text) {
+		p, err = a.verify(ctx, v.text)
 	}
 	if err == nil && a.config.Fresh {
 		p, err = a.keys.Refresh(ctx, p)

@@ -28,7 +28,6 @@ type reference struct {
 }
 
 type identity struct {
-	owner  string
 	scopes uint64
 }
 
@@ -68,6 +67,7 @@ type row struct {
 }
 
 func rows(tb testing.TB) []row {
+	tb.Helper()
 	keys := authtest.NewKeys(tb, keystore.Config{})
 	mint := func(granted ...scopes.Scope) string {
 		return authtest.Mint(tb, keys, keystore.Spec{Scopes: granted}).Credential.Reveal()
@@ -83,7 +83,7 @@ func rows(tb testing.TB) []row {
 	direct := guard(middleware.Config{})
 	behindProxy := guard(middleware.Config{TrustedProxies: []middleware.Proxy{{Network: "10.0.0.0/8"}}})
 	byHand := (&reference{keys: map[[sha256.Size]byte]*identity{
-		sha256.Sum256([]byte(both)): {"test", 3}, sha256.Sum256([]byte(one)): {"test", 1},
+		sha256.Sum256([]byte(both)): {3}, sha256.Sum256([]byte(one)): {1},
 	}}).guard(served)
 
 	request := func(credential string, change func(*http.Request)) *http.Request {

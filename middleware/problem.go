@@ -27,7 +27,7 @@ const typePrefix = "urn:claviger:problem:"
 type refusal struct {
 	status     int
 	challenge  []string // nil: none
-	retryAfter []string
+	retryAfter []string // nil: none
 	length     []string
 	body       []byte
 }
@@ -61,14 +61,12 @@ func (a *Auth) encodeRefusals() {
 	ambiguous := a.encode("credential-ambiguous", http.StatusBadRequest, "More than one credential",
 		"The request shows more than one credential, or one twice. Send exactly one.")
 	ambiguous.challenge = []string{bearer + `, error="invalid_request"`}
-	unavailable := a.encode("unavailable", http.StatusServiceUnavailable, "Cannot check the credential",
-		"The credential cannot be checked at the moment. Try again later.")
-	unavailable.retryAfter = []string{"1"}
 
 	a.refusals = map[keystore.Outcome]*refusal{
-		keystore.OutcomeMissing:     missing,
-		keystore.OutcomeAmbiguous:   ambiguous,
-		keystore.OutcomeUnavailable: unavailable,
+		keystore.OutcomeMissing:   missing,
+		keystore.OutcomeAmbiguous: ambiguous,
+		keystore.OutcomeUnavailable: a.encode("unavailable", http.StatusServiceUnavailable, "Cannot check the credential",
+			"The credential cannot be checked at the moment. Try again later."),
 		keystore.OutcomeHTTPSRequired: a.encode("https-required", http.StatusForbidden, "HTTPS required",
 			"Credentials are accepted over TLS only: connect with https, or through a trusted proxy that says X-Forwarded-Proto: https, or from the loopback address without forwarding headers."),
 		keystore.OutcomeNetworkRefused: a.encode("network-refused", http.StatusForbidden, "Network refused",
@@ -88,6 +86,9 @@ func (a *Auth) encodeRefusals() {
 			"This credential has made too many requests. Try again later."),
 		keystore.OutcomeThrottled: a.encode("throttled", http.StatusTooManyRequests, "Too many bad credentials",
 			"Too many bad credentials came from this network. Try again later."),
+	}
+	for _, later := range []keystore.Outcome{keystore.OutcomeUnavailable, keystore.OutcomeRateLimited, keystore.OutcomeThrottled} {
+		a.refusals[later].retryAfter = []string{"1"} // or what the limiter says
 	}
 	for _, same := range []keystore.Outcome{
 		keystore.OutcomeMalformed, keystore.OutcomeUnknown, keystore.OutcomeWrongSecret, keystore.OutcomeExpired,
@@ -121,9 +122,9 @@ func (a *Auth) refusal(v *verdict, asked scopes.Requirement) *refusal {
 	if !ok {
 		return a.refusals[keystore.OutcomeUnavailable] // a verifier's invention
 	}
-	if v.refused != nil && v.refused.RetryAfter > 0 {
+	if prepared.retryAfter != nil && v.refused != nil && v.refused.RetryAfter > 0 {
 		later := *prepared
-		later.retryAfter = []string{strconv.Itoa(max(1, int((v.refused.RetryAfter+time.Second-1)/time.Second)))}
+		later.retryAfter = []string{strconv.Itoa(int((v.refused.RetryAfter-1)/time.Second) + 1)}
 		return &later
 	}
 	return prepared

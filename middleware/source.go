@@ -51,10 +51,8 @@ func (a *Auth) presented(r *http.Request) (p presented) {
 			found = len(values) // also if one of them is empty
 		}
 	}
-	if a.config.DangerouslyAcceptQueryKey && r.URL.RawQuery != "" {
-		keys, rest := cutQuery(r.URL.RawQuery, a.config.QueryParameter)
-		if len(keys) > 0 {
-			stripQuery(r, rest, a.config.QueryParameter)
+	if a.config.DangerouslyAcceptQueryKey {
+		if keys := a.queryKeys(r); len(keys) > 0 {
 			p.text, p.source = keys[0], querySource
 			found += len(keys)
 		}
@@ -81,17 +79,36 @@ func (s *Source) credential(value string) (string, bool) {
 		return "", false
 	}
 	rest := value[len(scheme):]
-	text := strings.TrimLeft(rest, " ") // 1*SP, and nothing else that is white
-	return text, rest == "" || len(text) < len(rest)
+	if rest != "" && rest[0] != ' ' && validToken(rest[:1]) {
+		return "", false // a scheme that begins alike
+	}
+	return strings.TrimLeft(rest, " "), true // 1*SP: what else is white makes it malformed
+}
+
+// takenKey is where a context has the key that was taken out of the URL: a guard
+// further in has to find it too.
+type takenKey struct{}
+
+// queryKeys takes the keys out of the query.
+func (a *Auth) queryKeys(r *http.Request) (keys []string) {
+	if r.URL.RawQuery != "" {
+		var rest string
+		if keys, rest = cutQuery(r.URL.RawQuery, a.config.QueryParameter); len(keys) > 0 {
+			stripQuery(r, rest, a.config.QueryParameter)
+		}
+	}
+	if taken, ok := r.Context().Value(takenKey{}).(keystore.Secret); ok {
+		keys = append(keys, taken.Reveal())
+	}
+	return keys
 }
 
 // cutQuery takes every value of the parameter out of a query, and returns them
-// with what is left. As in net/url, a pair with a semicolon is none.
+// with what is left. A semicolon separates nothing.
 func cutQuery(query, parameter string) (values []string, rest string) {
 	kept := make([]string, 0, 4)
 	for pair := range strings.SplitSeq(query, "&") {
-		name, value, _ := strings.Cut(pair, "=")
-		if !strings.Contains(pair, ";") && unescape(name) == parameter {
+		if name, value, _ := strings.Cut(pair, "="); unescape(name) == parameter {
 			values = append(values, unescape(value))
 			continue
 		}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 )
 
@@ -144,8 +145,8 @@ func (a *Auth) client(r *http.Request) netip.Addr {
 		return client
 	}
 	lines := r.Header["X-Forwarded-For"]
-	for i := len(lines) - 1; i >= 0; i-- {
-		for rest, more := lines[i], true; more; {
+	for _, line := range slices.Backward(lines) {
+		for rest, more := line, true; more; {
 			var item string
 			if comma := strings.LastIndexByte(rest, ','); comma >= 0 {
 				rest, item = rest[:comma], rest[comma+1:]
@@ -163,10 +164,11 @@ func (a *Auth) client(r *http.Request) netip.Addr {
 
 // parseAddr reads an address with or without a port, unmapped and without zone.
 func parseAddr(text string) netip.Addr {
-	addr := netip.Addr{}
 	if withPort, err := netip.ParseAddrPort(text); err == nil {
-		addr = withPort.Addr()
-	} else if addr, err = netip.ParseAddr(strings.Trim(text, "[]")); err != nil {
+		return withPort.Addr().Unmap().WithZone("")
+	}
+	addr, err := netip.ParseAddr(strings.Trim(text, "[]"))
+	if err != nil {
 		return netip.Addr{}
 	}
 	return addr.Unmap().WithZone("")

@@ -43,7 +43,7 @@ func Mint(t testing.TB, keys *keystore.Keys, spec keystore.Spec) keystore.Issued
 	if spec.Owner == "" {
 		spec.Owner = "test"
 	}
-	issued, err := keys.Issue(context.Background(), spec)
+	issued, err := keys.Issue(t.Context(), spec)
 	if err != nil {
 		t.Fatalf("authtest: minting a key: %v", err)
 	}

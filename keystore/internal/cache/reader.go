@@ -74,7 +74,7 @@ func NewReader[V any](config Config[V]) *Reader[V] {
 // Load returns the value of id as read less than MaxStaleness before now.
 func (r *Reader[V]) Load(ctx context.Context, id string, now time.Time) (*Entry[V], error) {
 	if r.config.MaxStaleness <= 0 {
-		return r.LoadFresh(ctx, id)
+		return r.LoadFresh(ctx, id, now)
 	}
 	s := r.shard(id)
 	if e, ok := s.get(id); ok && (e.Current(now) || now.Before(e.start) && e.Current(r.config.Now())) {
@@ -92,10 +92,14 @@ func (r *Reader[V]) Load(ctx context.Context, id string, now time.Time) (*Entry[
 	return nil, err
 }
 
-// LoadFresh returns the value of id by a read that starts now.
-func (r *Reader[V]) LoadFresh(ctx context.Context, id string) (*Entry[V], error) {
-	r.Evict(id)
-	return r.join(ctx, r.shard(id), id).wait(ctx)
+// LoadFresh returns the value of id by a read that starts now. What was read
+// before remains for others, should this one fail.
+func (r *Reader[V]) LoadFresh(ctx context.Context, id string, _ time.Time) (*Entry[V], error) {
+	s := r.shard(id)
+	s.mu.Lock()
+	delete(s.flights, id)
+	s.mu.Unlock()
+	return r.join(ctx, s, id).wait(ctx)
 }
 
 // Evict forgets ids: their next Load reads.
