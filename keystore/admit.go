@@ -31,8 +31,11 @@ func (k *Keys) Admit(p *Principal, a *Access) error {
 	return nil
 }
 
-// Check is Admit without the counting.
+// Check is Admit without the counting. A nil principal is refused.
 func (p *Principal) Check(a *Access) error {
+	if p.nobody() {
+		return &RefusedError{Outcome: OutcomeMissing}
+	}
 	for q := p; q != nil; q = q.parent {
 		if outcome := q.record.admits(a, q.limited); outcome != OutcomeAccepted {
 			refused := &RefusedError{Outcome: outcome, KeyID: q.record.ID, Owner: q.record.Owner}

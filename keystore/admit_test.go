@@ -220,3 +220,21 @@ func TestLimited(t *testing.T) {
 		require.Equal(t, tt.want, keystore.NewPrincipal(limited(tt.limits)).Limited(), tt.desc)
 	}
 }
+
+// Where nobody is known, as on a route that asks for no credential, nobody is allowed anything.
+func TestAdmit_NobodyIsRefused(t *testing.T) {
+	t.Parallel()
+	keys := openKeys(t, &metered{stub: newStub()}, keystore.Config{})
+	for _, nobody := range []*keystore.Principal{nil, {}} {
+		a := access("claims:read")
+		for _, requirement := range []scopes.Requirement{a.Requirement, scopes.Authenticated(), scopes.Optional(), {}} {
+			a.Requirement = requirement
+			requireOutcome(t, nobody.Check(&a), keystore.OutcomeMissing)
+			requireOutcome(t, keys.Admit(nobody, &a), keystore.OutcomeMissing)
+		}
+		require.False(t, nobody.Allows("claims:read"))
+		require.False(t, nobody.Limited())
+		_, err := keys.Refresh(t.Context(), nobody)
+		requireOutcome(t, err, keystore.OutcomeMissing)
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 	"unicode"
 
 	"github.com/stretchr/testify/require"
@@ -16,8 +17,8 @@ import (
 
 const base62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
-// junk is a text of n base62 characters that nobody issued.
-func junk(n int) string {
+// letters is a text of n base62 characters that nobody issued.
+func letters(n int) string {
 	text := make([]byte, n)
 	for i := range text {
 		text[i] = base62[rand.IntN(len(base62))]
@@ -25,12 +26,19 @@ func junk(n int) string {
 	return string(text)
 }
 
+// openPatient opens Keys that wait for the store as long as a busy machine takes: these tests are not about time.
+func openPatient(t testing.TB, store keystore.KeyStore, config keystore.Config) *keystore.Keys {
+	t.Helper()
+	config.LookupTimeout = time.Minute
+	return openKeys(t, store, config)
+}
+
 func TestIssue_WellFormed(t *testing.T) {
 	t.Parallel()
 	for _, config := range []keystore.Config{
 		{}, {Brand: "acme0"}, {TagSecret: keystore.GenerateSecret(), RequireTaggedIDs: true}, {SlowHash: true},
 	} {
-		keys := openKeys(t, newStub(), config)
+		keys := openPatient(t, newStub(), config)
 		for _, env := range []keystore.Env{"", keystore.EnvLive, keystore.EnvTest} {
 			id, text := issue(t, keys, keystore.Spec{Owner: "acme", Env: env})
 			require.True(t, keystore.WellFormed(text))
@@ -46,7 +54,7 @@ func TestExampleCredential(t *testing.T) {
 	require.True(t, keystore.WellFormed(keystore.ExampleCredential))
 	require.Equal(t, keystore.ExampleCredential, regexp.MustCompile(keystore.ScannerRule("sk")).FindString("e.g. "+keystore.ExampleCredential+"."))
 	for _, config := range []keystore.Config{{}, {AcceptForeign: true}, {Brand: "pk", AcceptForeign: true}} {
-		requireRefused(t, openKeys(t, newStub(), config), keystore.ExampleCredential, keystore.OutcomeUnknown)
+		requireRefused(t, openPatient(t, newStub(), config), keystore.ExampleCredential, keystore.OutcomeUnknown)
 	}
 }
 
@@ -55,7 +63,7 @@ func TestT026_EveryCharacterOfACredentialCounts(t *testing.T) {
 	t.Parallel()
 	for _, config := range []keystore.Config{{}, {TagSecret: keystore.GenerateSecret()}, {AcceptForeign: true}} {
 		store := newStub()
-		keys := openKeys(t, store, config)
+		keys := openPatient(t, store, config)
 		_, text := issue(t, keys, spec)
 		requireAccepted(t, keys, text)
 		store.lookups.Store(0)
@@ -93,7 +101,7 @@ func TestT026_EveryCharacterOfACredentialCounts(t *testing.T) {
 // T-026, with check digits made anew: then each part is refused for what it is.
 func TestT026_EveryPartCounts(t *testing.T) {
 	t.Parallel()
-	keys := openKeys(t, newStub(), keystore.Config{})
+	keys := openPatient(t, newStub(), keystore.Config{})
 	_, text := issue(t, keys, spec)
 	body := text[:len(text)-6]
 	requireAccepted(t, keys, reform(t, body))
@@ -121,7 +129,7 @@ func TestT026_EveryPartCounts(t *testing.T) {
 // T-027: what junk costs the store.
 func TestT027_JunkAndTheStore(t *testing.T) {
 	t.Parallel()
-	shaped := func(id int) string { return "sk_live_" + junk(id) + "_" + junk(43) }
+	shaped := func(id int) string { return "sk_live_" + letters(id) + "_" + letters(43) }
 	tag := keystore.Config{TagSecret: keystore.GenerateSecret()}
 	strict := keystore.Config{TagSecret: tag.TagSecret, RequireTaggedIDs: true}
 	for _, row := range []struct {
@@ -131,8 +139,8 @@ func TestT027_JunkAndTheStore(t *testing.T) {
 		want        error
 		wantLookups int64
 	}{
-		{"wrong check, short id", keystore.Config{}, func() string { return shaped(12) + junk(6) }, keystore.ErrUnrecognized, 0},
-		{"wrong check, long id", tag, func() string { return shaped(18) + junk(6) }, keystore.ErrUnrecognized, 0},
+		{"wrong check, short id", keystore.Config{}, func() string { return shaped(12) + letters(6) }, keystore.ErrUnrecognized, 0},
+		{"wrong check, long id", tag, func() string { return shaped(18) + letters(6) }, keystore.ErrUnrecognized, 0},
 		{"right check, wrong tag", tag, func() string { return reform(t, shaped(18)) }, nil, 0},
 		{"right check, wrong tag, required", strict, func() string { return reform(t, shaped(18)) }, nil, 0},
 		{"right check, no tag, required", strict, func() string { return reform(t, shaped(12)) }, nil, 0},
@@ -142,7 +150,7 @@ func TestT027_JunkAndTheStore(t *testing.T) {
 		t.Run(row.desc, func(t *testing.T) {
 			t.Parallel()
 			store := newStub()
-			keys := openKeys(t, store, row.config)
+			keys := openPatient(t, store, row.config)
 			const texts = 10_000
 			for range texts {
 				_, err := keys.Verify(t.Context(), row.draw())
@@ -161,10 +169,10 @@ func TestT027_AWrongSecretIsLookedUpOnce(t *testing.T) {
 	t.Parallel()
 	for _, config := range []keystore.Config{{}, {TagSecret: keystore.GenerateSecret(), RequireTaggedIDs: true}} {
 		store := newStub()
-		keys := openKeys(t, store, config)
+		keys := openPatient(t, store, config)
 		id, text := issue(t, keys, spec)
 		store.lookups.Store(0)
-		wrong := reform(t, "sk_live_"+id+"_"+junk(43))
+		wrong := reform(t, "sk_live_"+id+"_"+letters(43))
 		for range 10 {
 			requireRefused(t, keys, wrong, keystore.OutcomeWrongSecret)
 		}
@@ -177,10 +185,10 @@ func TestT027_AWrongSecretIsLookedUpOnce(t *testing.T) {
 func TestTagSecret_ComesAndGoes(t *testing.T) {
 	t.Parallel()
 	store, secret := newStub(), keystore.GenerateSecret()
-	without := openKeys(t, store, keystore.Config{})
-	with := openKeys(t, store, keystore.Config{TagSecret: secret})
-	required := openKeys(t, store, keystore.Config{TagSecret: secret, RequireTaggedIDs: true})
-	other := openKeys(t, store, keystore.Config{TagSecret: keystore.GenerateSecret()})
+	without := openPatient(t, store, keystore.Config{})
+	with := openPatient(t, store, keystore.Config{TagSecret: secret})
+	required := openPatient(t, store, keystore.Config{TagSecret: secret, RequireTaggedIDs: true})
+	other := openPatient(t, store, keystore.Config{TagSecret: keystore.GenerateSecret()})
 
 	shortID, short := issue(t, without, spec)
 	require.Len(t, shortID, 12)
@@ -203,11 +211,11 @@ func TestTagSecret_ComesAndGoes(t *testing.T) {
 func TestImport_OurFormUnderAnotherBrand(t *testing.T) {
 	t.Parallel()
 	store := newStub()
-	text := reform(t, "old_live_"+junk(12)+"_"+junk(43))
-	keys := openKeys(t, store, keystore.Config{AcceptForeign: true})
+	text := reform(t, "old_live_"+letters(12)+"_"+letters(43))
+	keys := openPatient(t, store, keystore.Config{AcceptForeign: true})
 	imported := importKey(t, keys, text)
 	require.Equal(t, imported.ID, requireAccepted(t, keys, text).KeyID())
-	requireRefused(t, keys, reform(t, "old_live_"+junk(12)+"_"+junk(43)), keystore.OutcomeUnknown)
+	requireRefused(t, keys, reform(t, "old_live_"+letters(12)+"_"+letters(43)), keystore.OutcomeUnknown)
 
 	// The same over somebody's table of digests.
 	table := lookupFunc(func(_ context.Context, id string) (keystore.Record, error) {
@@ -216,14 +224,14 @@ func TestImport_OurFormUnderAnotherBrand(t *testing.T) {
 		}
 		return keystore.Record{ID: id, Kind: keystore.KindAPIKey, Owner: "acme", Env: keystore.EnvLive}, nil
 	})
-	requireAccepted(t, openKeys(t, table, keystore.Config{AcceptForeign: true}), text)
+	requireAccepted(t, openPatient(t, table, keystore.Config{AcceptForeign: true}), text)
 }
 
 func TestScannerRule(t *testing.T) {
 	t.Parallel()
 	rule := regexp.MustCompile(keystore.ScannerRule("sk"))
 	for _, config := range []keystore.Config{{}, {TagSecret: keystore.GenerateSecret()}} {
-		_, key := issue(t, openKeys(t, newStub(), config), spec)
+		_, key := issue(t, openPatient(t, newStub(), config), spec)
 		for _, around := range []string{
 			"%s", "\n%s\n", "the key is %s.", "(%s)", "<%s>", "“%s”", "key:%s;", "%s, and more",
 			`{"key":"%s"}`, `{\"key\":\"%s\"}`, "Authorization: Bearer %s\r\n", "curl -H 'X-API-Key: %s' https://example.com",

@@ -38,7 +38,7 @@ func TestT019_StoredForms(t *testing.T) {
 			t.Parallel()
 			store := newStub()
 			row.config.AcceptForeign = true
-			keys := openKeys(t, store, row.config)
+			keys := openPatient(t, store, row.config)
 			id, text := issue(t, keys, spec)
 			imported := importKey(t, keys, foreignText)
 
@@ -83,11 +83,11 @@ func TestT019_NothingStoredIsACredential(t *testing.T) {
 	} {
 		for _, config.AcceptForeign = range []bool{true, false} {
 			store := newStub()
-			keys := openKeys(t, store, config)
+			keys := openPatient(t, store, config)
 			issue(t, keys, spec)
 			foreign := config
 			foreign.AcceptForeign = true
-			importKey(t, openKeys(t, store, foreign), foreignText)
+			importKey(t, openPatient(t, store, foreign), foreignText)
 
 			stolen := dump(t, store)
 			pieces := []string{stolen, "", "$none", "none"}
@@ -118,7 +118,7 @@ func TestT019_NothingStoredIsACredential(t *testing.T) {
 func TestT032_HostileStoredHash(t *testing.T) {
 	t.Parallel()
 	store := newStub()
-	keys := openKeys(t, store, keystore.Config{Ring: ring(t, "2026")})
+	keys := openPatient(t, store, keystore.Config{Ring: ring(t, "2026")})
 	id, text := issue(t, keys, spec)
 	other, _ := issue(t, keys, spec)
 	lookup := func(id string) string {
@@ -153,7 +153,7 @@ func TestT032_HostileStoredHash(t *testing.T) {
 			return r, err
 		})
 		var faults []error
-		fresh := openKeys(t, store, keystore.Config{
+		fresh := openPatient(t, store, keystore.Config{
 			Ring: ring(t, "2026"), MaxStaleness: -1,
 			OnEvent: func(_ context.Context, e keystore.Event) { faults = append(faults, e.Err) },
 		})

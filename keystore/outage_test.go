@@ -256,7 +256,7 @@ func TestT050_FaultyLookup(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				store := newStub()
-				keys := openKeys(t, store, keystore.Config{AcceptForeign: true})
+				keys := openKeys(t, store, keystore.Config{AcceptForeign: true, LookupTimeout: 250 * time.Millisecond})
 				id, text := issue(t, keys, spec)
 				store.bend(tt.fault)
 				for _, ask := range []func() error{

@@ -16,7 +16,9 @@ var ErrPasswordTooLong = fmt.Errorf("keystore: the password is longer than %d by
 // about 200 ms. The result is a PHC string.
 //
 // The password counts as its exact bytes: nothing is cut, trimmed or normalized.
-// An empty one is [ErrInvalid]: it is rather a value that nobody set.
+// (But that HMAC, so PBKDF2, sees no NUL at the end of at most 64 bytes, and takes
+// more than 64 for their SHA-256.) An empty one is [ErrInvalid]: it is rather a
+// value that nobody set.
 // At most [Config.ConcurrentHashes] run at a time; beyond a bounded queue the
 // error wraps [ErrUnavailable].
 func (k *Keys) HashPassword(ctx context.Context, password Secret) (string, error) {

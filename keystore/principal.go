@@ -7,7 +7,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/claviger-go/claviger/keystore/internal/cache"
 	"github.com/claviger-go/claviger/scopes"
 )
 
@@ -85,9 +84,15 @@ func (p *Principal) Meta(name string) (string, bool) {
 // AllMeta iterates over the app's notes on the key.
 func (p *Principal) AllMeta() iter.Seq2[string, string] { return maps.All(p.record.Meta) }
 
+// nobody is a nil or zero principal: one who was granted nothing.
+func (p *Principal) nobody() bool { return p == nil || p.record == nil }
+
 // Allows reports whether the credential and everything it derives from were
-// granted scope, for a check inside a handler.
+// granted scope, for a check inside a handler. A nil principal is allowed nothing.
 func (p *Principal) Allows(scope scopes.Scope) bool {
+	if p.nobody() {
+		return false
+	}
 	for ; p != nil; p = p.parent {
 		if !p.record.Scopes.Covers(scope) {
 			return false
@@ -119,29 +124,6 @@ func sooner(a, b time.Time) time.Time {
 		return b
 	}
 	return a
-}
-
-// standing is a principal that is alive, and until when that is known.
-type standing struct {
-	principal *Principal
-	readings  [maxParents + 1]*cache.Entry[*reading] // of the record and its parents
-	until     int64                                  // µs; the first of them expires then
-}
-
-// holds reports whether the principal is alive still.
-func (s *standing) holds(now time.Time) bool {
-	if now.UnixMicro() >= s.until {
-		return false
-	}
-	for _, e := range s.readings {
-		if e == nil {
-			break
-		}
-		if !e.Current(now) {
-			return false
-		}
-	}
-	return true
 }
 
 // reading is a record as read at one time, with the principals it stands for.

@@ -3,7 +3,6 @@ package keystore
 import (
 	"errors"
 	"fmt"
-	"iter"
 	"maps"
 	"net/netip"
 	"slices"
@@ -177,36 +176,32 @@ func (r *Record) secret(n uint32) (StoredSecret, bool) {
 	return StoredSecret{}, false
 }
 
-// times are all the times in the record, with their names.
-func (r *Record) times() iter.Seq2[string, *time.Time] {
-	return func(yield func(string, *time.Time) bool) {
-		for _, t := range []struct {
-			field string
-			at    *time.Time
-		}{
-			{"Created", &r.Created}, {"NotBefore", &r.NotBefore}, {"Expires", &r.Expires},
-			{"Suspended.At", &r.Suspended.At}, {"Revoked.At", &r.Revoked.At},
-			{"Generation.Issued", &r.Generation.Issued}, {"Generation.Expires", &r.Generation.Expires},
-		} {
-			if !yield(t.field, t.at) {
-				return
-			}
-		}
-		for i := range r.Secrets {
-			if !yield("Secrets.Created", &r.Secrets[i].Created) || !yield("Secrets.Expires", &r.Secrets[i].Expires) {
-				return
-			}
-		}
+// recordTime is one of the times in a record.
+type recordTime struct {
+	field string
+	*time.Time
+}
+
+func (r *Record) times() []recordTime {
+	all := []recordTime{
+		{"Created", &r.Created}, {"NotBefore", &r.NotBefore}, {"Expires", &r.Expires},
+		{"Suspended.At", &r.Suspended.At}, {"Revoked.At", &r.Revoked.At},
+		{"Generation.Issued", &r.Generation.Issued}, {"Generation.Expires", &r.Generation.Expires},
 	}
+	for i := range r.Secrets {
+		s := &r.Secrets[i]
+		all = append(all, recordTime{"Secrets.Created", &s.Created}, recordTime{"Secrets.Expires", &s.Expires})
+	}
+	return all
 }
 
 // checkTimes refuses what RFC 3339 cannot write, and what normalize would turn
 // into the zero time, which says "never".
 func (r *Record) checkTimes() error {
 	var problems []error
-	for field, t := range r.times() {
+	for _, t := range r.times() {
 		if y := t.UTC().Year(); !t.IsZero() && (y < earliest || y > latest) {
-			problems = append(problems, fmt.Errorf("%s %v: want a year from %d to %d, or the zero time", field, t, earliest, latest))
+			problems = append(problems, fmt.Errorf("%s %v: want a year from %d to %d, or the zero time", t.field, t, earliest, latest))
 		}
 	}
 	return errors.Join(problems...)
@@ -215,7 +210,7 @@ func (r *Record) checkTimes() error {
 // normalize brings all times to what every store can hold (KS10).
 func (r *Record) normalize() {
 	for _, t := range r.times() {
-		*t = storable(*t)
+		*t.Time = storable(*t.Time)
 	}
 }
 

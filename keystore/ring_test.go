@@ -48,7 +48,7 @@ func TestParseRing(t *testing.T) {
 			t.Parallel()
 			parsed, err := keystore.ParseRing(row.text)
 			require.NoError(t, err)
-			keys := openKeys(t, newStub(), keystore.Config{Ring: parsed})
+			keys := openPatient(t, newStub(), keystore.Config{Ring: parsed})
 			id, text := issue(t, keys, spec)
 			requireAccepted(t, keys, text)
 			r, err := keys.Lookup(t.Context(), id)
@@ -70,7 +70,7 @@ func TestT031_ParseRingMistakes(t *testing.T) {
 	}{
 		{"nothing", "", []string{"empty"}},
 		{"separators alone", " ,\n", []string{"empty"}},
-		{"name alone", "2026", []string{"entry 1"}},
+		{"name alone", "2026", []string{"entry 1: want name:secret"}},
 		{"secret alone", good, []string{"entry 1"}},
 		{"secret alone that could be a name", hexSecret, []string{"entry 1"}},
 		{"name and secret mixed up", hexSecret + ":2026", []string{"entry 1"}},
@@ -117,7 +117,7 @@ func TestRing_Golden(t *testing.T) {
 	})
 	parsed, err := keystore.ParseRing("2026:MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY")
 	require.NoError(t, err)
-	requireAccepted(t, openKeys(t, store, keystore.Config{Ring: parsed}), reform(t, "sk_live_"+id+"_"+secret))
+	requireAccepted(t, openPatient(t, store, keystore.Config{Ring: parsed}), reform(t, "sk_live_"+id+"_"+secret))
 }
 
 // T-031: a ring is rotated while keys are in use.
@@ -132,22 +132,22 @@ func TestT031_Rotation(t *testing.T) {
 	}
 	writes := func() int64 { return store.writes.Swap(0) }
 
-	bare := openKeys(t, store, keystore.Config{})
+	bare := openPatient(t, store, keystore.Config{})
 	plainID, plain := issue(t, bare, spec)
-	old := openKeys(t, store, keystore.Config{Ring: ring(t, "2025")})
+	old := openPatient(t, store, keystore.Config{Ring: ring(t, "2025")})
 	oldID, oldText := issue(t, old, spec)
 	require.Contains(t, hashOf(plainID), "$sha256$")
 	require.Contains(t, hashOf(oldID), "$hmac-sha256$k=2025$")
 
-	added := openKeys(t, store, keystore.Config{Ring: ring(t, "2025", "2026")}) // last, everywhere
+	added := openPatient(t, store, keystore.Config{Ring: ring(t, "2025", "2026")}) // last, everywhere
 	writes()
 	requireAccepted(t, added, oldText)
 	require.Zero(t, writes(), "the first still signs")
 
-	moved := openKeys(t, store, keystore.Config{Ring: ring(t, "2026", "2025")}) // then first
+	moved := openPatient(t, store, keystore.Config{Ring: ring(t, "2026", "2025")}) // then first
 	newID, newText := issue(t, moved, spec)
 	require.Contains(t, hashOf(newID), "$hmac-sha256$k=2026$")
-	requireAccepted(t, openKeys(t, readOnly{store}, keystore.Config{Ring: ring(t, "2025", "2026")}), newText)
+	requireAccepted(t, openPatient(t, readOnly{store}, keystore.Config{Ring: ring(t, "2025", "2026")}), newText)
 	use, err := moved.RingUse(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, map[string]int{"": 1, "2025": 1, "2026": 1}, use)
@@ -174,7 +174,7 @@ func TestT031_Rotation(t *testing.T) {
 	use, err = moved.RingUse(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, map[string]int{"": 1, "2026": 2}, use)
-	dropped := openKeys(t, store, keystore.Config{Ring: ring(t, "2026")})
+	dropped := openPatient(t, store, keystore.Config{Ring: ring(t, "2026")})
 	for _, text := range []string{plain, oldText, newText} {
 		requireAccepted(t, dropped, text)
 	}
@@ -184,8 +184,8 @@ func TestT031_Rotation(t *testing.T) {
 func TestT031_ProcessesDoNotFight(t *testing.T) {
 	t.Parallel()
 	store := newStub()
-	before := openKeys(t, store, keystore.Config{Ring: ring(t, "2025", "2026"), MaxStaleness: -1})
-	after := openKeys(t, store, keystore.Config{Ring: ring(t, "2026", "2025"), MaxStaleness: -1})
+	before := openPatient(t, store, keystore.Config{Ring: ring(t, "2025", "2026"), MaxStaleness: -1})
+	after := openPatient(t, store, keystore.Config{Ring: ring(t, "2026", "2025"), MaxStaleness: -1})
 	id, text := issue(t, before, spec)
 	store.writes.Store(0)
 	for range 20 {
@@ -194,7 +194,7 @@ func TestT031_ProcessesDoNotFight(t *testing.T) {
 	}
 	require.LessOrEqual(t, store.writes.Load(), int64(2))
 
-	restarted := openKeys(t, store, keystore.Config{Ring: ring(t, "2026", "2025")})
+	restarted := openPatient(t, store, keystore.Config{Ring: ring(t, "2026", "2025")})
 	requireAccepted(t, restarted, text)
 	r, err := restarted.Lookup(t.Context(), id)
 	require.NoError(t, err)
@@ -205,14 +205,14 @@ func TestT031_ProcessesDoNotFight(t *testing.T) {
 func TestT031_MissingRingSecret(t *testing.T) {
 	t.Parallel()
 	store := newStub()
-	id, text := issue(t, openKeys(t, store, keystore.Config{Ring: ring(t, "2026")}), spec)
+	id, text := issue(t, openPatient(t, store, keystore.Config{Ring: ring(t, "2026")}), spec)
 	for _, config := range []keystore.Config{{}, {Ring: ring(t, "2025")}, {Ring: ring(t, "2025"), SlowHash: true}} {
 		var faults []error
 		config.OnEvent = func(_ context.Context, e keystore.Event) {
 			require.Equal(t, keystore.EventFault, e.Type)
 			faults = append(faults, e.Err)
 		}
-		keys := openKeys(t, store, config)
+		keys := openPatient(t, store, config)
 		store.writes.Store(0)
 		for range 2 {
 			_, err := keys.Verify(t.Context(), text)
@@ -229,10 +229,10 @@ func TestT031_MissingRingSecret(t *testing.T) {
 func TestRehash_ReadOnlyStoreIsLeftAlone(t *testing.T) {
 	t.Parallel()
 	store := newStub()
-	_, text := issue(t, openKeys(t, store, keystore.Config{Ring: ring(t, "2025")}), spec)
+	_, text := issue(t, openPatient(t, store, keystore.Config{Ring: ring(t, "2025")}), spec)
 	store.writes.Store(0)
 	config := keystore.Config{Ring: ring(t, "2026", "2025"), OnEvent: func(_ context.Context, e keystore.Event) { t.Error(e) }}
-	keys := openKeys(t, readOnly{store}, config)
+	keys := openPatient(t, readOnly{store}, config)
 	for range 3 {
 		requireAccepted(t, keys, text)
 	}
@@ -255,21 +255,21 @@ func TestRehash_ThatFails(t *testing.T) {
 		t.Run(row.desc, func(t *testing.T) {
 			t.Parallel()
 			store, faults := newStub(), 0
-			id, text := issue(t, openKeys(t, store, keystore.Config{Ring: ring(t, "2025")}), spec)
+			id, text := issue(t, openPatient(t, store, keystore.Config{Ring: ring(t, "2025")}), spec)
 			config := keystore.Config{Ring: ring(t, "2026", "2025"), OnEvent: func(_ context.Context, e keystore.Event) {
 				require.Equal(t, keystore.EventFault, e.Type)
 				require.ErrorIs(t, e.Err, row.err)
 				faults++
 			}}
 			store.bendWrites(func(context.Context, string, string, func() error) error { return row.err })
-			keys := openKeys(t, store, config)
+			keys := openPatient(t, store, config)
 			for range 3 {
 				requireAccepted(t, keys, text)
 			}
 			require.Equal(t, row.wantFaults, faults)
 
 			store.bendWrites(nil)
-			requireAccepted(t, openKeys(t, store, config), text)
+			requireAccepted(t, openPatient(t, store, config), text)
 			r, err := store.memory.Lookup(t.Context(), id)
 			require.NoError(t, err)
 			require.Contains(t, r.Secrets[0].Hash, "k=2026")
@@ -285,9 +285,9 @@ func TestRingUse_ManyPages(t *testing.T) {
 			r.Secrets = []keystore.StoredSecret{{N: 2, Hash: "$hmac-sha256$k=a$x$y"}, {N: 1, Hash: "$sha256$x$y"}}
 		})
 	}
-	use, err := openKeys(t, store, keystore.Config{}).RingUse(t.Context())
+	use, err := openPatient(t, store, keystore.Config{}).RingUse(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, map[string]int{"a": 2*keystore.MaxPage + 1, "": 2*keystore.MaxPage + 1}, use)
-	_, err = openKeys(t, readOnly{store}, keystore.Config{}).RingUse(t.Context())
+	_, err = openPatient(t, readOnly{store}, keystore.Config{}).RingUse(t.Context())
 	require.True(t, errors.Is(err, keystore.ErrReadOnly))
 }

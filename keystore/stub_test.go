@@ -210,6 +210,9 @@ var (
 
 func openKeys(t testing.TB, store keystore.KeyStore, config keystore.Config) *keystore.Keys {
 	t.Helper()
+	if config.LookupTimeout == 0 {
+		config.LookupTimeout = time.Minute // a busy machine is no reason to fail
+	}
 	keys, err := keystore.New(store, config)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, keys.Close()) })

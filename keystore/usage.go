@@ -22,7 +22,10 @@ type use struct {
 func (u *use) see(now time.Time) { raise(&u.seen, now.Unix()) }
 
 func raise(v *atomic.Int64, to int64) {
-	for old := v.Load(); old < to && !v.CompareAndSwap(old, to); old = v.Load() {
+	for old := v.Load(); old < to; old = v.Load() {
+		if v.CompareAndSwap(old, to) {
+			return
+		}
 	}
 }
 

@@ -6,12 +6,10 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"math"
 	"strings"
 	"sync/atomic"
 	"time"
 
-	"github.com/claviger-go/claviger/keystore/internal/cache"
 	"github.com/claviger-go/claviger/keystore/internal/credential"
 	"github.com/claviger-go/claviger/keystore/internal/hash"
 )
@@ -24,9 +22,6 @@ type Verifier interface {
 	// *RefusedError if it is no good; any other wraps ErrUnavailable.
 	Verify(ctx context.Context, credential string) (*Principal, error)
 }
-
-// maxParents is how long a chain of parents may be: token, grant, client.
-const maxParents = 3
 
 // refusalTime is how long a refusal is remembered: long enough against a client
 // that tries again in a loop, too short to hold a new key back.
@@ -334,123 +329,4 @@ func (k *Keys) replaceHash(ctx context.Context, r Record, secret uint32, fresh s
 		}
 	}
 	return k.update(ctx, &r)
-}
-
-// Principal returns the record with this id and its parents as a principal, if
-// they are alive, read at most MaxStaleness ago. It proves nothing: it is for
-// verifiers that have proven already that the client may speak for the record.
-// Errors are those of a [Verifier].
-func (k *Keys) Principal(ctx context.Context, id string) (*Principal, error) {
-	return k.load(ctx, id, 0, k.records.Load)
-}
-
-// Refresh returns p as its records stand now, read after the call began: for
-// routes that accept no staleness at all. A principal of a foreign verifier comes
-// back as it is. Errors are those of a [Verifier].
-func (k *Keys) Refresh(ctx context.Context, p *Principal) (*Principal, error) {
-	if p.use == nil {
-		return p, nil
-	}
-	if p.alias != "" {
-		return k.load(ctx, p.alias, 0, k.records.LoadFresh)
-	}
-	return k.load(ctx, p.record.ID, p.secret, k.records.LoadFresh)
-}
-
-// loader is Load or LoadFresh of the records.
-type loader func(ctx context.Context, id string, now time.Time) (*cache.Entry[*reading], error)
-
-func (k *Keys) load(ctx context.Context, id string, secret uint32, from loader) (*Principal, error) {
-	now := k.config.Now()
-	e, err := from(ctx, id, now)
-	switch {
-	case errors.Is(err, ErrNotFound):
-		return nil, &RefusedError{Outcome: OutcomeUnknown, KeyID: id}
-	case err != nil:
-		return nil, unavailable(err)
-	}
-	return k.living(ctx, e, secret, now, from)
-}
-
-func (k *Keys) living(ctx context.Context, e *cache.Entry[*reading], secret uint32, now time.Time, from loader) (*Principal, error) {
-	s, err := k.stand(ctx, e, secret, now, from)
-	if err != nil {
-		return nil, err
-	}
-	s.principal.use.see(now)
-	return s.principal, nil
-}
-
-// stand asks the record and its parents whether they are alive, and makes of them
-// a principal.
-func (k *Keys) stand(ctx context.Context, e *cache.Entry[*reading], secret uint32, now time.Time, from loader) (*standing, error) {
-	s := &standing{until: math.MaxInt64}
-	var secrets [maxParents + 1]uint32
-	depth := 0
-	for {
-		r := &e.Value.record
-		if outcome := r.life(secret, now); outcome != OutcomeAccepted {
-			return nil, &RefusedError{Outcome: outcome, KeyID: r.ID, Owner: r.Owner}
-		}
-		s.readings[depth], secrets[depth] = e, secret
-		if end := r.end(secret); !end.IsZero() {
-			s.until = min(s.until, end.UnixMicro())
-		}
-		if r.Parent == "" {
-			break
-		}
-		if depth++; depth > maxParents {
-			return nil, unavailable(fmt.Errorf("keystore: the record %s has more than %d parents above it", s.readings[0].Value.record.ID, maxParents))
-		}
-		above, err := from(ctx, r.Parent, now)
-		switch {
-		case errors.Is(err, ErrNotFound):
-			return nil, &RefusedError{Outcome: OutcomeOrphaned, KeyID: r.ID, Owner: r.Owner}
-		case err != nil:
-			return nil, unavailable(err)
-		}
-		e, secret = above, r.ParentSecret
-	}
-	for ; depth >= 0; depth-- {
-		rd := s.readings[depth].Value
-		if rd.record.Kind == KindAlias && s.principal != nil {
-			s.principal = s.principal.by(rd.record.ID)
-			continue
-		}
-		s.principal = rd.principal(secrets[depth], s.principal)
-	}
-	return s, nil
-}
-
-// life tells whether the record, and the secret with this number, count at now.
-// One rule for all times: something that expires at an instant is expired then.
-func (r *Record) life(secret uint32, now time.Time) Outcome {
-	expired := func(at time.Time) bool { return !at.IsZero() && !now.Before(at) }
-	switch {
-	case !r.Revoked.IsZero():
-		return OutcomeRevoked
-	case !r.Suspended.IsZero():
-		return OutcomeSuspended
-	case now.Before(r.NotBefore):
-		return OutcomeNotYetValid
-	case expired(r.Expires):
-		return OutcomeExpired
-	}
-	if secret == 0 {
-		return OutcomeAccepted
-	}
-	s, ok := r.secret(secret)
-	switch {
-	case !ok:
-		return OutcomeOrphaned
-	case expired(s.Expires):
-		return OutcomeExpired
-	}
-	return OutcomeAccepted
-}
-
-// end is when the record or its secret expires, whichever is first; zero: never.
-func (r *Record) end(secret uint32) time.Time {
-	s, _ := r.secret(secret)
-	return sooner(r.Expires, s.Expires)
 }

@@ -136,6 +136,24 @@ func TestT034_AmbiguousConcatenations(t *testing.T) {
 	}
 }
 
+// The end of a credential of ours, taken for a foreign key, is a key of its own.
+func TestT034_ForeignTextThatEndsLikeOneOfOurs(t *testing.T) {
+	t.Parallel()
+	keys := openKeys(t, newStub(), keystore.Config{AcceptForeign: true})
+	id, text := issue(t, keys, spec)
+	imported := map[string]string{text: id}
+	for _, length := range []int{49, 54, 55, 56, 64} {
+		part := text[len(text)-length:]
+		requireRefused(t, keys, part, keystore.OutcomeUnknown)
+		imported[part] = importKey(t, keys, part).ID
+	}
+	for range 3 {
+		for text, id := range imported {
+			require.Equal(t, id, requireAccepted(t, keys, text).KeyID())
+		}
+	}
+}
+
 func storedHash(t testing.TB, keys *keystore.Keys, id string) string {
 	t.Helper()
 	r, err := keys.Lookup(t.Context(), id)

@@ -89,6 +89,7 @@ func hostilePersons() map[string]error {
 		"$pbkdf2-sha256$i=2000001$" + salt + "$" + digest:                  hash.ErrCorrupt,
 		"$pbkdf2-sha256$i=99999999999999999$" + salt + "$" + digest:        hash.ErrCorrupt,
 		"$pbkdf2-sha256$i=1000,l=32$" + salt + "$" + digest:                hash.ErrCorrupt,
+		"$pbkdf2-sha256$l=1000$" + salt + "$" + digest:                     hash.ErrCorrupt,
 		"$pbkdf2-sha256$1000$" + salt + "$" + digest:                       hash.ErrCorrupt,
 		"$pbkdf2-sha256$" + salt + "$" + digest:                            hash.ErrCorrupt,
 		"$pbkdf2-sha256$i=1000$" + salt:                                    hash.ErrCorrupt,

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -31,6 +32,7 @@ func (q *quiet) Update(ctx context.Context, r keystore.Record) error {
 // counted opens Keys and counts their slow hashes. Each waits for the gate, if there is one.
 func counted(t *testing.T, store keystore.KeyStore, config keystore.Config, gate <-chan struct{}) (*keystore.Keys, *atomic.Int64) {
 	t.Helper()
+	config.LookupTimeout = time.Minute // a busy machine takes longer than the default
 	keys, err := keystore.New(store, config)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, keys.Close()) })

@@ -1,0 +1,161 @@
+package keystore_test
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/claviger-go/claviger/adapters/memstore"
+	"github.com/claviger-go/claviger/keystore"
+	"github.com/claviger-go/claviger/scopes"
+)
+
+func must[T any](value T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return value
+}
+
+// A service issues a key, shows its text once, and from then on verifies what clients present.
+func ExampleKeys_Issue() {
+	keys := must(keystore.New(memstore.New(), keystore.Config{Brand: "acme"}))
+	defer keys.Close()
+
+	issued := must(keys.Issue(context.Background(), keystore.Spec{
+		Owner:   "account-42",
+		Name:    "nightly import",
+		Scopes:  []scopes.Scope{"claims:read"},
+		Expires: time.Now().AddDate(1, 0, 0),
+	}))
+	text := issued.Credential.Reveal() // nobody can show it again
+	fmt.Println(text[:len("acme_live_")], len(text), "characters")
+	fmt.Println(issued.Credential, issued.Record.Scopes)
+	// Output:
+	// acme_live_ 72 characters
+	// [redacted] claims:read
+}
+
+func ExampleKeys_Verify() {
+	ctx := context.Background()
+	keys := must(keystore.New(memstore.New(), keystore.Config{}))
+	defer keys.Close()
+	issued := must(keys.Issue(ctx, keystore.Spec{Owner: "account-42", Scopes: []scopes.Scope{"claims:read"}}))
+
+	p := must(keys.Verify(ctx, issued.Credential.Reveal()))
+	fmt.Println(p.Owner(), p.Allows("claims:read"), p.Allows("claims:write"))
+
+	for _, text := range []string{keystore.ExampleCredential, "hello"} {
+		_, err := keys.Verify(ctx, text)
+		var refused *keystore.RefusedError
+		switch {
+		case errors.As(err, &refused): // no
+			fmt.Println(refused.Outcome)
+		case errors.Is(err, keystore.ErrUnrecognized): // ask the next verifier
+			fmt.Println("another form")
+		case errors.Is(err, keystore.ErrUnavailable): // 503: neither yes nor no
+			fmt.Println("try again later")
+		}
+	}
+	// Output:
+	// account-42 true false
+	// credential-unknown
+	// another form
+}
+
+// Keys that clients have already go on working as they stand.
+func ExampleKeys_Import() {
+	ctx := context.Background()
+	keys := must(keystore.New(memstore.New(), keystore.Config{AcceptForeign: true}))
+	defer keys.Close()
+
+	old := keystore.NewSecret("6aa0fa0712ab34cd56ef7890abcdef12")
+	key := must(keys.Import(ctx, keystore.Spec{Owner: "account-42"}, old))
+	p := must(keys.Verify(ctx, old.Reveal()))
+	fmt.Println(p.Owner(), p.KeyID() == key.ID)
+
+	_, err := keys.Import(ctx, keystore.Spec{Owner: "account-42"}, keystore.NewSecret("swordfish"))
+	fmt.Println(errors.Is(err, keystore.ErrWeakKey))
+	// Output:
+	// account-42 true
+	// true
+}
+
+func ExampleKeys_Edit() {
+	ctx := context.Background()
+	keys := must(keystore.New(memstore.New(), keystore.Config{}))
+	defer keys.Close()
+	issued := must(keys.Issue(ctx, keystore.Spec{Owner: "account-42"}))
+
+	after := must(keys.Edit(ctx, issued.Record.ID, func(r *keystore.Record) error {
+		r.Name = "nightly import"
+		r.Scopes = scopes.MustSet("claims:read")
+		return nil
+	}))
+	fmt.Println(after.Name, after.Scopes)
+
+	_, err := keys.Edit(ctx, issued.Record.ID, func(r *keystore.Record) error {
+		r.Owner = "account-43"
+		return nil
+	})
+	fmt.Println(errors.Is(err, keystore.ErrImmutable))
+	// Output:
+	// nightly import claims:read
+	// true
+}
+
+func ExampleKeys_Revoke() {
+	ctx := keystore.WithActor(context.Background(), "ann@example.com")
+	keys := must(keystore.New(memstore.New(), keystore.Config{
+		OnEvent: func(_ context.Context, e keystore.Event) { fmt.Printf("%s: %s %q\n", e.Actor, e.Type, e.Reason) },
+	}))
+	defer keys.Close()
+	issued := must(keys.Issue(ctx, keystore.Spec{Owner: "account-42"}))
+
+	if err := keys.Revoke(ctx, issued.Record.ID, keystore.ReasonCompromised); err != nil {
+		panic(err) // it may be revoked or not: try again
+	}
+	_, err := keys.Verify(ctx, issued.Credential.Reveal())
+	fmt.Println(strings.Split(err.Error(), " (")[0])
+	// Output:
+	// ann@example.com: issued ""
+	// ann@example.com: revoked "compromised"
+	// keystore: refused: credential-revoked
+}
+
+// customers stands for a table that a service has already: SHA-256 of each key, in hex, and whose it is.
+type customers map[string]string
+
+// Lookup implements [keystore.KeyStore]. Verification needs no more than this.
+func (c customers) Lookup(_ context.Context, id string) (keystore.Record, error) {
+	owner, ok := c[strings.TrimPrefix(id, "sha256:")]
+	if !ok {
+		return keystore.Record{}, keystore.ErrNotFound
+	}
+	return keystore.Record{
+		ID: id, Kind: keystore.KindAPIKey, Owner: owner, Env: keystore.EnvLive, Scopes: scopes.MustSet("claims:read"),
+	}, nil
+}
+
+// A read-only adapter over somebody's table: the digest of what a client presents is the id that is looked up.
+func ExampleKeyStore() {
+	digest := sha256.Sum256([]byte("6aa0fa0712ab34cd56ef7890abcdef12"))
+	table := customers{hex.EncodeToString(digest[:]): "account-42"}
+	keys := must(keystore.New(table, keystore.Config{AcceptForeign: true}))
+	defer keys.Close()
+
+	p := must(keys.Verify(context.Background(), "6aa0fa0712ab34cd56ef7890abcdef12"))
+	fmt.Println(p.Owner(), p.Scopes())
+	_, err := keys.Verify(context.Background(), hex.EncodeToString(digest[:]))
+	fmt.Println(err != nil, "what the table holds is no key")
+	_, err = keys.Issue(context.Background(), keystore.Spec{Owner: "account-42"})
+	fmt.Println(err)
+	// Output:
+	// account-42 claims:read
+	// true what the table holds is no key
+	// keystore: the store is read-only
+}
