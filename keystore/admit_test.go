@@ -64,27 +64,32 @@ func TestAdmit_EachLimit(t *testing.T) {
 
 		{"server-only, no browser", keystore.Limits{ServerOnly: true}, func(*keystore.Access) {}, ""},
 		{
-			"server-only, browser", keystore.Limits{ServerOnly: true},
+			"server-only, browser",
+			keystore.Limits{ServerOnly: true},
 			func(a *keystore.Access) { a.Browser = true }, keystore.OutcomeBrowserRefused,
 		},
 		{"method", keystore.Limits{Methods: []string{"POST", "GET"}}, func(*keystore.Access) {}, ""},
 		{
-			"other method", keystore.Limits{Methods: []string{"GET"}},
+			"other method",
+			keystore.Limits{Methods: []string{"GET"}},
 			func(a *keystore.Access) { a.Method = "HEAD" }, keystore.OutcomeMethodRefused,
 		},
 		{
-			"method in another case", keystore.Limits{Methods: []string{"GET"}},
+			"method in another case",
+			keystore.Limits{Methods: []string{"GET"}},
 			func(a *keystore.Access) { a.Method = "get" }, keystore.OutcomeMethodRefused,
 		},
 		{
-			"no method", keystore.Limits{Methods: []string{"GET"}},
+			"no method",
+			keystore.Limits{Methods: []string{"GET"}},
 			func(a *keystore.Access) { a.Method = "" }, keystore.OutcomeMethodRefused,
 		},
 		{"audience", keystore.Limits{Audiences: []string{"billing", "claims"}}, func(*keystore.Access) {}, ""},
 		{"other audience", keystore.Limits{Audiences: []string{"billing"}}, func(*keystore.Access) {}, keystore.OutcomeAudienceRefused},
 		{"audience by its beginning", keystore.Limits{Audiences: []string{"claims-v2"}}, func(*keystore.Access) {}, keystore.OutcomeAudienceRefused},
 		{
-			"a service without a name", keystore.Limits{Audiences: []string{"claims"}},
+			"a service without a name",
+			keystore.Limits{Audiences: []string{"claims"}},
 			func(a *keystore.Access) { a.Audience = "" }, keystore.OutcomeAudienceRefused,
 		},
 		{"list set but empty", keystore.Limits{Audiences: []string{}}, func(*keystore.Access) {}, keystore.OutcomeAudienceRefused},

@@ -54,7 +54,9 @@ func (r *Record) UnmarshalJSON(data []byte) error {
 	}
 	if err != nil {
 		// A newer format is the more useful news than the member it added.
-		var header struct{ Format int }
+		var header struct {
+			Format int `json:"format"`
+		}
 		if json.Unmarshal(data, &header) == nil && header.Format > currentFormat {
 			return fmt.Errorf("%w (format %d, known up to %d)", ErrNewerFormat, header.Format, currentFormat)
 		}

@@ -168,7 +168,7 @@ func TestRecord_TimesAreNormalized(t *testing.T) {
 	r := filled(t)
 	count := 0
 	walk(reflect.ValueOf(&r).Elem(), func(v reflect.Value) {
-		if _, ok := v.Interface().(time.Time); ok {
+		if _, ok := reflect.TypeAssert[time.Time](v); ok {
 			v.Set(reflect.ValueOf(strange))
 			count++
 		}
@@ -184,7 +184,7 @@ func TestRecord_TimesAreNormalized(t *testing.T) {
 	require.Equal(t, r, decoded)
 	for _, record := range []Record{r, decoded} {
 		walk(reflect.ValueOf(record), func(v reflect.Value) {
-			if at, ok := v.Interface().(time.Time); ok {
+			if at, ok := reflect.TypeAssert[time.Time](v); ok {
 				require.Equal(t, want, at)
 			}
 		})
@@ -221,7 +221,7 @@ func TestRecord_Golden(t *testing.T) {
 	t.Parallel()
 	data, err := json.Marshal(typical)
 	require.NoError(t, err)
-	require.Equal(t, typicalGolden, string(data))
+	require.Equal(t, typicalGolden, string(data)) //nolint:testifylint // byte for byte, the order too
 	var got Record
 	require.NoError(t, json.Unmarshal([]byte(typicalGolden), &got))
 	require.Equal(t, typical, got)

@@ -39,7 +39,7 @@ func TestVC2_T135_NoSecretStaysInMemory(t *testing.T) {
 				}
 				unknown := strings.ToUpper(foreign)
 				wrong := own[:len(own)-49] + strings.Repeat("W", 30) + own[len(own)-19:len(own)-6]
-				wrong = reform(t, wrong)
+				wrong = reform(t, wrong) //nolint:testifylint // synchronous: the function runs before the test goes on
 				for range 2 {
 					for text, good := range map[string]bool{own: true, foreign: true, unknown: false, wrong: false} {
 						p, err := keys.Verify(t.Context(), text)

@@ -116,9 +116,8 @@ func TestParents_Chain(t *testing.T) {
 	store := newStub()
 	keys := openKeys(t, store, keystore.Config{})
 	put(t, store, "top", "")
-	for parent, child := "top", ""; len(parent) < len("top")+4; parent = child {
-		child = parent + "x"
-		put(t, store, child, parent)
+	for parent := "top"; len(parent) < len("top")+4; parent += "x" {
+		put(t, store, parent+"x", parent)
 	}
 	for _, id := range []string{"top", "topx", "topxx", "topxxx"} {
 		_, err := keys.Principal(t.Context(), id)

@@ -65,7 +65,7 @@ func (m Mark) IsZero() bool { return m.At.IsZero() }
 //
 // It encodes itself as JSON with a format number (see [Record.MarshalJSON]); an
 // adapter stores that encoding and no selection of fields.
-type Record struct {
+type Record struct { //nolint:recvcheck // json.Marshal takes one by value, Unmarshal cannot
 	ID      string `json:"id"`      // 1 to 80 bytes of [0-9A-Za-z:]
 	Version uint64 `json:"version"` // grows by one with each Update
 	// Op is 16 hex digits, random, of the mutation that wrote the record last.
@@ -184,9 +184,13 @@ type recordTime struct {
 
 func (r *Record) times() []recordTime {
 	all := []recordTime{
-		{"Created", &r.Created}, {"NotBefore", &r.NotBefore}, {"Expires", &r.Expires},
-		{"Suspended.At", &r.Suspended.At}, {"Revoked.At", &r.Revoked.At},
-		{"Generation.Issued", &r.Generation.Issued}, {"Generation.Expires", &r.Generation.Expires},
+		{"Created", &r.Created},
+		{"NotBefore", &r.NotBefore},
+		{"Expires", &r.Expires},
+		{"Suspended.At", &r.Suspended.At},
+		{"Revoked.At", &r.Revoked.At},
+		{"Generation.Issued", &r.Generation.Issued},
+		{"Generation.Expires", &r.Generation.Expires},
 	}
 	for i := range r.Secrets {
 		s := &r.Secrets[i]

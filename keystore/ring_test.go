@@ -3,7 +3,6 @@ package keystore_test
 import (
 	"context"
 	"encoding/base64"
-	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -93,7 +92,7 @@ func TestT031_ParseRingMistakes(t *testing.T) {
 			t.Parallel()
 			parsed, err := keystore.ParseRing(row.text)
 			require.Error(t, err)
-			require.Equal(t, fmt.Sprint(keystore.Ring{}), fmt.Sprint(parsed))
+			require.Equal(t, keystore.Ring{}.String(), parsed.String())
 			for _, want := range row.want {
 				require.ErrorContains(t, err, want)
 			}
@@ -289,5 +288,5 @@ func TestRingUse_ManyPages(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, map[string]int{"a": 2*keystore.MaxPage + 1, "": 2*keystore.MaxPage + 1}, use)
 	_, err = openPatient(t, readOnly{store}, keystore.Config{}).RingUse(t.Context())
-	require.True(t, errors.Is(err, keystore.ErrReadOnly))
+	require.ErrorIs(t, err, keystore.ErrReadOnly)
 }

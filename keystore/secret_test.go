@@ -30,7 +30,7 @@ func canaries(t *testing.T, secrets ...string) []string {
 	t.Helper()
 	var forms []string
 	for _, secret := range secrets {
-		decimal := fmt.Sprint([]byte(secret))
+		decimal := fmt.Sprintf("%d", []byte(secret))
 		forms = append(forms, secret, strings.Trim(decimal, "[]"), strings.ReplaceAll(strings.Trim(decimal, "[]"), " ", ","),
 			hex.EncodeToString([]byte(secret)), fmt.Sprintf("% x", secret), fmt.Sprintf("%#v", []byte(secret))[len("[]byte{"):50],
 			strings.Trim(fmt.Sprintf("%o", []byte(secret)), "[]"), strings.Trim(fmt.Sprintf("%b", []byte(secret)), "[]"),
@@ -173,9 +173,9 @@ var encoders = map[string]func(any) (string, error){
 	},
 	"failed test": func(v any) (string, error) {
 		out := &failedTest{text: "[redacted] or not: "}
-		assert.Equal(out, nil, v)
-		assert.Equal(out, v, nil)
+		assert.Nil(out, v)
 		assert.Empty(out, []any{v})
+		assert.Equal(out, "text", v)
 		return out.text, nil
 	},
 }

@@ -70,6 +70,20 @@ func TestVC5_CountsFromTheStartOfTheRead(t *testing.T) {
 	require.Equal(t, lookups+1, store.lookups.Load())
 }
 
+// A Watcher that is silent may have nothing to tell, or may have lost touch: it does not lift the bound.
+func TestVC5_WatcherDoesNotLiftTheBound(t *testing.T) {
+	t.Parallel()
+	store, clock := newWatched(), newClock()
+	keys := openKeys(t, store, keystore.Config{Now: clock.Now})
+	id, text := issue(t, keys, spec)
+	requireAccepted(t, keys, text)
+	require.NoError(t, elsewhere(t, store.stub).Revoke(t.Context(), id, ""))
+	store.tell("7Gk2mXw9QaTz") // it is alive
+	requireAccepted(t, keys, text)
+	clock.move(5 * time.Second)
+	requireRefused(t, keys, text, keystore.OutcomeRevoked)
+}
+
 // For each record by itself: a child read again says nothing about its parent.
 func TestVC5_EachRecordByItself(t *testing.T) {
 	t.Parallel()

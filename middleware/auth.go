@@ -13,8 +13,9 @@ import (
 	"github.com/claviger-go/claviger/scopes"
 )
 
-// Auth guards routes. It is immutable and safe for concurrent use. Routes that
-// differ in environment, audience or sources get an Auth each, on the same Keys.
+// Auth guards routes. Make one with [New]; the zero value panics at each request. It
+// is immutable and safe for concurrent use. Routes that differ in environment,
+// audience or sources get an Auth each, on the same Keys.
 type Auth struct {
 	keys      *keystore.Keys
 	config    Config
@@ -25,18 +26,15 @@ type Auth struct {
 	refusals  map[keystore.Outcome]*refusal
 	shared    sharedHeaders
 
-	scopeRefusals sync.Map // of *refusal, by what was asked for and what is missing
+	scopeMu       sync.RWMutex
+	scopeRefusals map[scopeKey]*refusal
 }
 
 // New returns an Auth that asks keys. Every mistake in config is reported at once,
 // as joined [*keystore.ConfigError] values.
 func New(keys *keystore.Keys, config Config) (*Auth, error) {
-	a := &Auth{keys: keys, shared: newSharedHeaders()}
-	err := a.compile(config)
-	if keys == nil {
-		err = errors.Join(&keystore.ConfigError{Field: "middleware: keys", Value: "nil", Want: "the *keystore.Keys of the app"}, err)
-	}
-	if err != nil {
+	a := &Auth{keys: keys, shared: newSharedHeaders(), scopeRefusals: map[scopeKey]*refusal{}}
+	if err := a.compile(config); err != nil {
 		return nil, err
 	}
 	a.encodeRefusals()
@@ -104,6 +102,9 @@ func Principal(ctx context.Context) *keystore.Principal { return identity.From(c
 // admitted, the request returned has the principal in its context; pass that one
 // on. It is what every middleware of this package and of others is made of.
 func (a *Auth) Admit(w http.ResponseWriter, r *http.Request, asked scopes.Requirement) (*http.Request, bool) {
+	if a.keys == nil {
+		panic("middleware: this Auth was not made by New")
+	}
 	var v verdict
 	a.decide(&v, r, asked)
 	var no *refusal
@@ -217,7 +218,7 @@ func (a *Auth) verify(ctx context.Context, text string) (p *keystore.Principal, 
 	err = keystore.ErrUnrecognized
 	for _, verifier := range a.verifiers {
 		p, err = verifier.Verify(ctx, text)
-		if err == nil && p == nil {
+		if err == nil && (p == nil || *p == keystore.Principal{}) {
 			return nil, fmt.Errorf("%w: a verifier returned neither a principal nor an error", keystore.ErrUnavailable)
 		}
 		if !errors.Is(err, keystore.ErrUnrecognized) {
@@ -230,8 +231,11 @@ func (a *Auth) verify(ctx context.Context, text string) (p *keystore.Principal, 
 // hold sorts an error into the verdict.
 func (v *verdict) hold(err error) {
 	var refused *keystore.RefusedError
+	if errors.As(err, &refused) && refused == nil {
+		err = keystore.ErrUnavailable // of a nil pointer nobody can even read the text
+	}
 	switch {
-	case errors.As(err, &refused) && refused.Outcome != "" && refused.Outcome != keystore.OutcomeAccepted:
+	case refused != nil && refused.Outcome != "" && refused.Outcome != keystore.OutcomeAccepted:
 		v.refused, v.outcome = refused, refused.Outcome
 	case errors.Is(err, keystore.ErrUnrecognized):
 		v.outcome = keystore.OutcomeMalformed

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -30,8 +31,9 @@ type Config struct {
 	// Audience is what this service is called in the limits of keys that are
 	// bound to services; compared exactly. Defaults to "": such keys are refused.
 	Audience string
-	// Fresh reads the key from the store on every request, so that no change
-	// goes unnoticed even for MaxStaleness. Costs a Lookup. Defaults to false.
+	// Fresh reads the key from the store before every request that is admitted, so
+	// that nothing taken from it counts even for MaxStaleness; what was given back
+	// may take so long to be noticed. Costs a Lookup. Defaults to false.
 	Fresh bool
 
 	// TrustedProxies are the peers whose X-Forwarded-For, X-Forwarded-Proto and
@@ -73,6 +75,9 @@ func (a *Auth) compile(c Config) error {
 	bad := func(field string, value any, want string) {
 		problems = append(problems, &keystore.ConfigError{Field: "middleware: Config." + field, Value: value, Want: want})
 	}
+	if a.keys == nil {
+		problems = append(problems, &keystore.ConfigError{Field: "middleware: keys", Value: "nil", Want: "the *keystore.Keys of the app"})
+	}
 	if c.Realm == "" {
 		c.Realm = "api"
 	}
@@ -103,8 +108,8 @@ func (a *Auth) compile(c Config) error {
 		}
 	}
 	for i, v := range a.verifiers {
-		if v == nil {
-			bad(fmt.Sprintf("Verifiers[%d]", i), v, "a Verifier")
+		if isNil(v) {
+			bad(fmt.Sprintf("Verifiers[%d]", i), "nil", "a Verifier")
 		}
 	}
 	for i, env := range a.envs {
@@ -113,9 +118,10 @@ func (a *Auth) compile(c Config) error {
 		}
 	}
 	for i := range c.TrustedProxies {
-		compiled, err := c.TrustedProxies[i].compile()
-		if err != nil {
-			bad(fmt.Sprintf("TrustedProxies[%d].Network", i), fmt.Sprintf("%q", c.TrustedProxies[i].Network), err.Error())
+		compiled, ok := c.TrustedProxies[i].compile()
+		if !ok {
+			bad(fmt.Sprintf("TrustedProxies[%d].Network", i), fmt.Sprintf("%q", c.TrustedProxies[i].Network),
+				fmt.Sprintf("a prefix without host bits such as 10.0.0.0/8, %q or %q", PrivateNetworks, UnixSocket))
 		}
 		a.proxies = append(a.proxies, compiled)
 	}
@@ -127,4 +133,10 @@ func (a *Auth) compile(c Config) error {
 	}
 	a.config = c
 	return errors.Join(problems...)
+}
+
+// isNil also sees a nil pointer inside of an interface.
+func isNil(v keystore.Verifier) bool {
+	pointer := reflect.ValueOf(v)
+	return v == nil || pointer.Kind() == reflect.Pointer && pointer.IsNil()
 }

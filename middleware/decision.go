@@ -18,9 +18,9 @@ type Decision struct {
 	Status  int // that the refusal is answered with; 0 if accepted
 
 	KeyID   string        // if the credential named or proved one
-	Kind    keystore.Kind // once proven
+	Kind    keystore.Kind // once proven, and alive
 	Owner   string        // once proven
-	Session string        // once proven
+	Session string        // once proven, and alive
 
 	Source  string             // header or "query"; empty without a credential
 	Remote  netip.Addr         // the client, as far as it can be known
@@ -29,21 +29,19 @@ type Decision struct {
 	Asked   scopes.Requirement // by the route
 	Missing []scopes.Scope
 
-	Err error // behind Outcome "unavailable"
+	Err error // behind Outcome "unavailable", as the store or the verifier words it
 }
 
-// LogValue implements [slog.LogValuer]: one group, with what is set.
+// LogValue implements [slog.LogValuer]: one group, with what is set, texts cut.
 func (d Decision) LogValue() slog.Value {
-	attrs := []slog.Attr{
-		slog.Time("time", d.Time),
-		slog.String("outcome", string(d.Outcome)),
-		slog.String("method", d.Method),
-	}
+	attrs := []slog.Attr{slog.Time("time", d.Time)}
 	add := func(name, value string) {
 		if value != "" {
-			attrs = append(attrs, slog.String(name, value))
+			attrs = append(attrs, slog.String(name, cut(value)))
 		}
 	}
+	add("outcome", string(d.Outcome))
+	add("method", d.Method)
 	if d.Status != 0 {
 		attrs = append(attrs, slog.Int("status", d.Status))
 	}
@@ -58,12 +56,25 @@ func (d Decision) LogValue() slog.Value {
 	add("pattern", d.Pattern)
 	add("asked", d.Asked.String())
 	if len(d.Missing) > 0 {
-		attrs = append(attrs, slog.Any("missing", d.Missing))
+		missing := make([]string, len(d.Missing))
+		for i, scope := range d.Missing {
+			missing[i] = cut(string(scope))
+		}
+		attrs = append(attrs, slog.Any("missing", missing))
 	}
 	if d.Err != nil {
 		add("err", d.Err.Error())
 	}
 	return slog.GroupValue(attrs...)
+}
+
+// cut keeps what a verifier or a store made up from flooding a log.
+func cut(text string) string {
+	const limit = 512
+	if len(text) > limit {
+		return text[:limit] + "…"
+	}
+	return text
 }
 
 // tell reports the verdict to OnDecision; false if that panicked.

@@ -2,37 +2,32 @@ package middleware
 
 import (
 	"context"
-	"net/netip"
 
 	"github.com/claviger-go/claviger/keystore"
 	"github.com/claviger-go/claviger/scopes"
 )
 
 // Explain tells an operator why the key with this id would be refused here: the
-// error that stands behind the refusal, nil if it would be admitted. It supposes a
-// request such as the key's own limits allow, over HTTPS and from no browser, and
-// counts no use. The store is read.
+// [*keystore.RefusedError] that a request would meet, nil if it would be admitted.
+// It supposes a request from a network and with a method that the key allows, over
+// HTTPS and from no browser, and counts no use. The store is read, but a key that
+// the cache says is suspended or expired may be so for MaxStaleness.
 func (a *Auth) Explain(ctx context.Context, id string, asked scopes.Requirement) error {
-	record, err := a.keys.Lookup(ctx, id)
-	if err != nil {
-		return err
-	}
 	p, err := a.keys.Principal(ctx, id)
 	if err == nil {
-		p, err = a.keys.Refresh(ctx, p)
+		_, err = a.keys.Refresh(ctx, p)
 	}
-	if err != nil {
-		return err
+	access := keystore.Access{Requirement: asked, Envs: a.envs, Audience: a.config.Audience, Secure: true}
+	for err == nil && id != "" {
+		var r keystore.Record
+		if r, err = a.keys.Lookup(ctx, id); err != nil {
+			return err
+		}
+		r.Limits.Networks, r.Limits.DeniedNetworks, r.Limits.Methods = nil, nil, nil
+		if r.Kind != keystore.KindAlias { // another name of its parent
+			err = keystore.NewPrincipal(r).Check(&access)
+		}
+		id = r.Parent
 	}
-	access := keystore.Access{
-		Requirement: asked, Envs: a.envs, Audience: a.config.Audience, Secure: true,
-		Remote: netip.IPv6Unspecified(), Method: "GET",
-	}
-	if networks := record.Limits.Networks; len(networks) > 0 {
-		access.Remote = networks[0].Addr()
-	}
-	if methods := record.Limits.Methods; len(methods) > 0 {
-		access.Method = methods[0]
-	}
-	return p.Check(&access)
+	return err
 }

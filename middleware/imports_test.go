@@ -31,7 +31,9 @@ func TestImports(t *testing.T) {
 	} {
 		t.Run(tt.desc, func(t *testing.T) {
 			t.Parallel()
-			out, err := exec.CommandContext(t.Context(), "go", "list", "-deps", "-f", "{{if not .Standard}}{{.ImportPath}}{{end}}", module+tt.pattern).Output()
+			cmd := exec.CommandContext(t.Context(), "go", "list", "-deps", "-f", "{{if not .Standard}}{{.ImportPath}}{{end}}", module+tt.pattern)
+			cmd.Env = append(cmd.Environ(), "GOWORK=off") // of this module alone
+			out, err := cmd.Output()
 			require.NoError(t, err)
 			linked := strings.Fields(string(out))
 			require.Contains(t, strings.Join(linked, "\n"), module+strings.TrimSuffix(tt.pattern, "/..."))

@@ -130,25 +130,40 @@ func (a *Auth) refusal(v *verdict, asked scopes.Requirement) *refusal {
 	return prepared
 }
 
+// maxScopeRefusals bounds how many answers scopeMissing keeps.
+const maxScopeRefusals = 1024
+
+// scopeKey is what a refusal for lack of scopes depends on.
+type scopeKey struct{ asked, missing string }
+
 // scopeMissing names what is missing. There are as many such answers as routes
 // have subsets of scopes, so they are made once.
 func (a *Auth) scopeMissing(missing []scopes.Scope, asked scopes.Requirement) *refusal {
-	var list string
-	for i, scope := range missing {
-		if i > 0 {
-			list += ", "
-		}
-		list += string(scope)
+	key := scopeKey{asked.String(), joined(missing)}
+	a.scopeMu.RLock()
+	made := a.scopeRefusals[key]
+	a.scopeMu.RUnlock()
+	if made != nil {
+		return made
 	}
-	key := [2]string{asked.String(), list}
-	if made, ok := a.scopeRefusals.Load(key); ok {
-		return made.(*refusal) //nolint:forcetypeassert // nothing else is stored
+	made = a.encode("scope-missing", http.StatusForbidden, "Scope missing",
+		"The credential lacks a scope that this request needs: "+key.missing+".", missing...)
+	made.challenge = []string{`Bearer realm="` + a.config.Realm + `", error="insufficient_scope", scope="` + key.asked + `"`}
+	a.scopeMu.Lock()
+	if len(a.scopeRefusals) < maxScopeRefusals {
+		a.scopeRefusals[key] = made
 	}
-	r := a.encode("scope-missing", http.StatusForbidden, "Scope missing",
-		"The credential lacks a scope that this request needs: "+list+".", missing...)
-	r.challenge = []string{`Bearer realm="` + a.config.Realm + `", error="insufficient_scope", scope="` + asked.String() + `"`}
-	a.scopeRefusals.Store(key, r)
-	return r
+	a.scopeMu.Unlock()
+	return made
+}
+
+// joined is strings.Join for scopes; a single one, the usual case, costs nothing.
+func joined(list []scopes.Scope) string {
+	text := string(list[0])
+	for _, scope := range list[1:] {
+		text += ", " + string(scope) //nolint:modernize,perfsprint // of two or three
+	}
+	return text
 }
 
 // places lists where a credential is looked for, for the client to read.

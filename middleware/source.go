@@ -106,15 +106,17 @@ func (a *Auth) queryKeys(r *http.Request) (keys []string) {
 // cutQuery takes every value of the parameter out of a query, and returns them
 // with what is left. A semicolon separates nothing.
 func cutQuery(query, parameter string) (values []string, rest string) {
-	kept := make([]string, 0, 4)
+	var kept strings.Builder
+	kept.Grow(len(query) + 1)
 	for pair := range strings.SplitSeq(query, "&") {
 		if name, value, _ := strings.Cut(pair, "="); unescape(name) == parameter {
 			values = append(values, unescape(value))
 			continue
 		}
-		kept = append(kept, pair)
+		kept.WriteByte('&')
+		kept.WriteString(pair)
 	}
-	return values, strings.Join(kept, "&")
+	return values, strings.TrimPrefix(kept.String(), "&")
 }
 
 // unescape decodes once. What cannot be decoded is no key, and stays as it is.

@@ -1,7 +1,6 @@
 package middleware
 
 import (
-	"fmt"
 	"net/http"
 	"net/netip"
 	"slices"
@@ -33,8 +32,8 @@ type proxy struct {
 	tlsOnly  bool
 }
 
-func (p *Proxy) compile() (proxy, error) {
-	c := proxy{tlsOnly: p.TLSOnly}
+func (p *Proxy) compile() (c proxy, ok bool) {
+	c.tlsOnly = p.TLSOnly
 	switch p.Network {
 	case UnixSocket:
 		c.unix = true
@@ -48,11 +47,11 @@ func (p *Proxy) compile() (proxy, error) {
 	default:
 		prefix, err := netip.ParsePrefix(p.Network)
 		if err != nil || prefix != prefix.Masked() || prefix.Addr().Is4In6() {
-			return c, fmt.Errorf("want a prefix without host bits such as 10.0.0.0/8, %q or %q", PrivateNetworks, UnixSocket)
+			return c, false
 		}
 		c.prefixes = append(c.prefixes, prefix)
 	}
-	return c, nil
+	return c, true
 }
 
 func (p *proxy) holds(addr netip.Addr, unix bool) bool {

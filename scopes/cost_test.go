@@ -41,7 +41,7 @@ func costRows() []struct {
 	}
 }
 
-func TestAllocations(t *testing.T) { //nolint:paralleltest // AllocsPerRun counts for the whole process
+func TestAllocations(t *testing.T) {
 	for _, row := range costRows() {
 		require.Equal(t, row.want, row.granted.Covers(row.required), row.name)
 		require.Zero(t, testing.AllocsPerRun(100, func() { row.granted.Covers(row.required) }), "Covers/"+row.name)

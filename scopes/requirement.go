@@ -104,14 +104,19 @@ func (r Requirement) MetBy(granted Set) bool {
 // It is for messages. It is nil for the zero Requirement as well, which no scope would meet: decide with
 // [Requirement.MetBy].
 func (r Requirement) Missing(granted Set) []Scope {
-	switch {
-	case r.MetBy(granted):
-		return nil
-	case r.rule == anyOf:
+	if r.rule == anyOf {
+		if r.MetBy(granted) {
+			return nil
+		}
 		return r.Scopes()
-	default:
-		return slices.DeleteFunc(r.Scopes(), granted.grants)
 	}
+	var missing []Scope
+	for _, scope := range r.scopes {
+		if !granted.grants(scope) {
+			missing = append(missing, scope)
+		}
+	}
+	return missing
 }
 
 // Scopes returns the scopes asked for, in the order given, in a slice that is the caller's; nil when there are none.

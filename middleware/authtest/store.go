@@ -89,3 +89,19 @@ func (s *Store) AddUsage(ctx context.Context, u []keystore.Usage) error {
 	}
 	return s.Store.AddUsage(ctx, u)
 }
+
+// Usage implements [keystore.UsageStore].
+func (s *Store) Usage(ctx context.Context, ids []string) ([]keystore.Usage, error) {
+	if err := s.failed(ctx); err != nil {
+		return nil, err
+	}
+	return s.Store.Usage(ctx, ids)
+}
+
+// Watch implements [keystore.Watcher]. One that is under way already goes on.
+func (s *Store) Watch(ctx context.Context, changed func(ids ...string)) error {
+	if err := s.failed(ctx); err != nil {
+		return err
+	}
+	return s.Store.Watch(ctx, changed)
+}

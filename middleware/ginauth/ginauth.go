@@ -8,7 +8,12 @@
 //
 // gin's ClientIP is not used, whatever proxies the engine trusts: name proxies in
 // [middleware.Config.TrustedProxies]. Where keys are accepted in the query, put
-// the guard before gin's logger, which notes the URL as it was when it began.
+// the guard before gin's logger, which notes the URL as it was when it began, and
+// before whatever calls Context.Query, which keeps what it read.
+//
+// gin's Recovery prints the request when the connection broke, and always in debug
+// mode. It masks Authorization alone: give it a writer that hides X-API-Key, or
+// take keys from [middleware.Bearer] only.
 package ginauth
 
 import (

@@ -87,7 +87,12 @@ func (c *LRU[K, V]) Remove(key K) {
 // places takes the shard from the low bits of the hash and the front from others.
 func (c *LRU[K, V]) places(key K) (*lruShard[K, V], *atomic.Pointer[pair[K, V]]) {
 	h := c.hash(key)
-	return &c.shards[h&uint64(len(c.shards)-1)], &c.front[h>>32&uint64(len(c.front)-1)]
+	return &c.shards[within(h, len(c.shards))], &c.front[within(h>>32, len(c.front))]
+}
+
+// within maps a hash to an index below n, which is a power of two.
+func within(hash uint64, n int) uint64 {
+	return hash & uint64(n-1) //nolint:gosec // G115: n is at least 1
 }
 
 // powerOfTwo is the largest one up to n and limit, and at least 1.

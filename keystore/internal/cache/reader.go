@@ -55,7 +55,7 @@ type Entry[V any] struct {
 }
 
 type flight[V any] struct {
-	ctx   context.Context // ends with the flight, or when it takes too long
+	ctx   context.Context //nolint:containedctx // the flight is what it belongs to; ends with it, or when it takes too long
 	done  chan struct{}
 	entry *Entry[V]
 	err   error
@@ -201,7 +201,7 @@ func (f *flight[V]) wait(ctx context.Context) (*Entry[V], error) {
 }
 
 func (r *Reader[V]) shard(id string) *readerShard[V] {
-	return &r.shards[maphash.String(r.seed, id)&uint64(len(r.shards)-1)]
+	return &r.shards[within(maphash.String(r.seed, id), len(r.shards))]
 }
 
 func (s *readerShard[V]) get(id string) (*Entry[V], bool) {

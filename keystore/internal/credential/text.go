@@ -123,7 +123,7 @@ func Bytes(s string) []byte {
 const alphabet = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 // digit is the value of a base62 digit, 0xFF for any other byte.
-var digit = func() (table [256]byte) {
+var digit = func() (table [256]byte) { //nolint:gochecknoglobals // a table is what it is
 	for i := range table {
 		table[i] = 0xFF
 	}

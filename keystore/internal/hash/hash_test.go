@@ -1,7 +1,6 @@
 package hash_test
 
 import (
-	"context"
 	"crypto/fips140"
 	"regexp"
 	"strings"
@@ -186,7 +185,7 @@ func hostile() map[string]error {
 	return rows
 }
 
-func TestT032_HostileKeyHashes(t *testing.T) { //nolint:paralleltest // what it allocates is measured
+func TestT032_HostileKeyHashes(t *testing.T) {
 	for _, slow := range []bool{false, true} {
 		h := hash.New([]hash.Key{key2026}, slow, 1)
 		h.Hook(func() { t.Error("a slow hash") })
@@ -228,10 +227,10 @@ func FuzzCheckRandom(f *testing.F) {
 	h := hash.New([]hash.Key{key2026, key2025}, false, 1)
 	h.Stub()
 	f.Fuzz(func(t *testing.T, stored string) {
-		ok, _, err := h.CheckRandom(context.Background(), stored, id, secret)
+		ok, _, err := h.CheckRandom(t.Context(), stored, id, secret)
 		require.Equal(t, stored == plainGolden || stored == keyedGolden, ok)
 		require.False(t, ok && err != nil)
-		ok, _ = h.CheckPerson(context.Background(), stored, secret)
+		ok, _ = h.CheckPerson(t.Context(), stored, secret)
 		require.False(t, ok)
 		require.LessOrEqual(t, len(hash.KeyName(stored)), len(stored))
 	})

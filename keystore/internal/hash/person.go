@@ -14,6 +14,8 @@ import (
 )
 
 // argon2Params are OWASP's minimum for argon2id: about 50 ms and 19 MiB each.
+//
+//nolint:gochecknoglobals // a constant, if Go had them of structs
 var argon2Params = argon2id.Params{Memory: 19 * 1024, Iterations: 2, Parallelism: 1, SaltLength: 16, KeyLength: 32}
 
 const pbkdf2Iterations = 600_000 // OWASP for PBKDF2-HMAC-SHA-256; about 200 ms

@@ -141,7 +141,7 @@ func hostilePersons() map[string]error {
 	return rows
 }
 
-func TestT032_HostilePersonHashes(t *testing.T) { //nolint:paralleltest // what it allocates is measured
+func TestT032_HostilePersonHashes(t *testing.T) {
 	h := hash.New([]hash.Key{key2026}, false, 1)
 	h.Hook(func() { t.Error("a slow hash") })
 	for stored, want := range hostilePersons() {
