@@ -1,62 +1,19 @@
 package middleware_test
 
 import (
-	"context"
-	"crypto/sha256"
 	"crypto/tls"
 	"net/http"
 	"net/http/httptest"
-	"slices"
-	"strings"
-	"sync"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/claviger-go/claviger/keystore"
 	"github.com/claviger-go/claviger/middleware"
 	"github.com/claviger-go/claviger/middleware/authtest"
+	"github.com/claviger-go/claviger/middleware/internal/guardtest"
 	"github.com/claviger-go/claviger/scopes"
 )
-
-// reference is what a service would write by hand, with nothing revoked, expired,
-// limited or counted: header, SHA-256, map, two scope bits, context.
-type reference struct {
-	mu   sync.RWMutex
-	keys map[[sha256.Size]byte]*identity
-}
-
-type identity struct {
-	scopes uint64
-}
-
-type identityKey struct{}
-
-func (f *reference) guard(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		text, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-		if !ok {
-			w.Header().Set("WWW-Authenticate", "Bearer")
-			http.Error(w, "unauthorized", http.StatusUnauthorized)
-			return
-		}
-		digest := sha256.Sum256([]byte(text))
-		f.mu.RLock()
-		who := f.keys[digest]
-		f.mu.RUnlock()
-		if who == nil {
-			w.Header().Set("WWW-Authenticate", "Bearer")
-			http.Error(w, "unauthorized", http.StatusUnauthorized)
-			return
-		}
-		if who.scopes&3 != 3 {
-			http.Error(w, "forbidden", http.StatusForbidden)
-			return
-		}
-		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), identityKey{}, who)))
-	})
-}
 
 // row is one kind of request to one guarded route.
 type row struct {
@@ -82,9 +39,7 @@ func rows(tb testing.TB) []row {
 	}
 	direct := guard(middleware.Config{})
 	behindProxy := guard(middleware.Config{TrustedProxies: []middleware.Proxy{{Network: "10.0.0.0/8"}}})
-	byHand := (&reference{keys: map[[sha256.Size]byte]*identity{
-		sha256.Sum256([]byte(both)): {3}, sha256.Sum256([]byte(one)): {1},
-	}}).guard(served)
+	byHand := guardtest.NewReference(map[string]uint64{both: 3, one: 1}).Guard(served)
 
 	request := func(credential string, change func(*http.Request)) *http.Request {
 		r := httptest.NewRequest(http.MethodGet, "https://api.example/claims", http.NoBody)
@@ -117,13 +72,6 @@ func rows(tb testing.TB) []row {
 	}
 }
 
-// nowhere is a ResponseWriter that costs nothing.
-type nowhere struct{ header http.Header }
-
-func (n *nowhere) Header() http.Header         { return n.header }
-func (n *nowhere) Write(b []byte) (int, error) { return len(b), nil }
-func (n *nowhere) WriteHeader(int)             {}
-
 // BenchmarkHotPath is one request, by hand and by Auth.
 func BenchmarkHotPath(b *testing.B) {
 	for _, row := range rows(b) {
@@ -134,9 +82,9 @@ func BenchmarkHotPath(b *testing.B) {
 			b.Run(row.name+"/by="+by.name, func(b *testing.B) {
 				b.ReportAllocs()
 				b.RunParallel(func(pb *testing.PB) {
-					w := &nowhere{http.Header{}}
+					w := guardtest.NewNowhere()
 					for pb.Next() {
-						clear(w.header)
+						clear(w.Header())
 						by.handler.ServeHTTP(w, row.request)
 					}
 				})
@@ -145,37 +93,17 @@ func BenchmarkHotPath(b *testing.B) {
 	}
 }
 
-// BenchmarkRatio takes turns between the two, so that whatever else the machine
-// does burdens both alike, and reports how many times the reference's time ours
-// takes: the median of the turns.
+// BenchmarkRatio is how many times the reference's time Auth takes.
 func BenchmarkRatio(b *testing.B) {
-	const turn = 500
 	for _, row := range rows(b) {
-		b.Run(row.name, func(b *testing.B) {
-			w := &nowhere{http.Header{}}
-			took := func(h http.Handler) float64 {
-				start := time.Now()
-				for range turn {
-					clear(w.header)
-					h.ServeHTTP(w, row.request)
-				}
-				return float64(time.Since(start))
-			}
-			var ratios []float64
-			for range max(b.N/turn, 1) {
-				ratios = append(ratios, 1/took(row.byHand)*took(row.byAuth))
-			}
-			slices.Sort(ratios)
-			b.ReportMetric(ratios[len(ratios)/2], "x-reference")
-			b.ReportMetric(0, "ns/op")
-		})
+		b.Run(row.name, func(b *testing.B) { guardtest.Ratio(b, row.byHand, row.byAuth, row.request) })
 	}
 }
 
 // A request that is admitted costs the request's copy and its context.
 func TestAllocations(t *testing.T) {
 	for _, row := range rows(t)[:3] {
-		w := &nowhere{http.Header{}}
+		w := guardtest.NewNowhere()
 		got := testing.AllocsPerRun(200, func() { row.byAuth.ServeHTTP(w, row.request) })
 		require.LessOrEqual(t, got, 2.0, row.name)
 	}
