@@ -76,7 +76,7 @@ func heapPerKey(tb testing.TB, keys, perOwner int) (perKey, beyondStrings float6
 }
 
 // Not parallel: what other tests allocate would count.
-func TestHeapPerKey(t *testing.T) { //nolint:paralleltest // as said above
+func TestHeapPerKey(t *testing.T) {
 	keys := 60_000 // Just enough for a map to have grown: no number is worse.
 	if testing.Short() {
 		keys = 10_000

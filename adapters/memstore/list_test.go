@@ -273,7 +273,7 @@ func TestKS11_LikeAPlainFilter(t *testing.T) {
 
 // endsAfter is a ctx that ends when it has been asked a number of times.
 type endsAfter struct {
-	context.Context //nolint:containedctx // it is one
+	context.Context
 
 	left int
 }
