@@ -24,6 +24,11 @@ type Access struct {
 //
 // The error is a [*RefusedError].
 func (k *Keys) Admit(p *Principal, a *Access) error {
+	for q := p; q != nil && q.use == nil && q.record != nil; q = q.parent { // nobody has asked yet
+		if outcome := q.record.life(0, k.config.Now()); outcome != OutcomeAccepted {
+			return &RefusedError{Outcome: outcome, KeyID: q.record.ID, Owner: q.record.Owner}
+		}
+	}
 	if err := p.Check(a); err != nil {
 		return err
 	}

@@ -26,12 +26,10 @@ var (
 const editAttempts = 32
 
 // Lookup reads a record from the store, past the cache.
-func (k *Keys) Lookup(ctx context.Context, id string) (Record, error) {
-	rd, err := k.readSafely(ctx, id)
-	if err != nil {
-		return Record{}, err
-	}
-	return rd.record, nil
+func (k *Keys) Lookup(ctx context.Context, id string) (r Record, err error) {
+	defer recoverInto(&err)
+	r, err = k.ask(ctx, id)
+	return r, wrapStore(err)
 }
 
 // List returns a page of records, newest first. [ErrReadOnly] where the store
@@ -54,9 +52,19 @@ func (k *Keys) List(ctx context.Context, f Filter) (page Page, err error) {
 // [ErrImmutable]. Revoked records are [ErrRevoked]. What the store holds then counts
 // in this process when Edit returns, also with an error, which may hide a success.
 func (k *Keys) Edit(ctx context.Context, id string, change func(*Record) error) (Record, error) {
+	return k.edit(ctx, id, func(before, after *Record) error {
+		if err := change(after); err != nil {
+			return err
+		}
+		return k.allowEdit(before, after)
+	})
+}
+
+func (k *Keys) edit(ctx context.Context, id string, change func(before, after *Record) error) (Record, error) {
 	if k.admin == nil {
 		return Record{}, ErrReadOnly
 	}
+	defer k.changed(id) // also where nothing is left to do: somebody else may have done it just now
 	for range editAttempts {
 		before, err := k.Lookup(ctx, id)
 		if err != nil {
@@ -66,10 +74,7 @@ func (k *Keys) Edit(ctx context.Context, id string, change func(*Record) error) 
 			return before, ErrRevoked
 		}
 		after := before.clone()
-		if err := change(&after); err != nil {
-			return before, err
-		}
-		if err := k.allowEdit(&before, &after); err != nil {
+		if err := change(&before, &after); err != nil {
 			return before, err
 		}
 		err = k.update(ctx, &after)
@@ -119,6 +124,9 @@ func (k *Keys) allowEdit(before, after *Record) error {
 			return err
 		}
 		after.Scopes = granted
+	}
+	if err := after.validate(); err != nil {
+		return fmt.Errorf("%w: %w", ErrInvalid, err)
 	}
 	return nil
 }
@@ -185,15 +193,17 @@ func (k *Keys) Revoke(ctx context.Context, id string, reason Reason) error {
 
 var errNothingToDo = errors.New("nothing to do")
 
+// mark sets or clears a mark. It must work however somebody else's adapter filled
+// the rest of the record, which is therefore not looked at.
 func (k *Keys) mark(ctx context.Context, id string, which func(*Record) (*Mark, bool), reason Reason) error {
-	_, err := k.Edit(ctx, id, func(r *Record) error {
+	_, err := k.edit(ctx, id, func(_, r *Record) error {
 		m, set := which(r)
 		if m.IsZero() != set {
 			return errNothingToDo
 		}
 		*m = Mark{}
 		if set {
-			*m = Mark{At: k.config.Now(), Reason: reason, By: actor(ctx)}
+			*m = Mark{At: k.config.Now(), Reason: Reason(label(string(reason), maxShort)), By: actor(ctx)}
 			if reason == "" {
 				m.Reason = ReasonUnspecified
 			}
@@ -218,7 +228,7 @@ func (k *Keys) Delete(ctx context.Context, id string) error {
 	if !validID(id) {
 		return nil // and not the parent "", which to List is any
 	}
-	if err := k.remove(ctx, id, 0); err != nil {
+	if err := k.remove(ctx, id); err != nil {
 		return err
 	}
 	for f := (Filter{Parent: id, Kind: KindAlias}); ; {
@@ -227,7 +237,7 @@ func (k *Keys) Delete(ctx context.Context, id string) error {
 			return err
 		}
 		for i := range page.Records {
-			if err := k.remove(ctx, page.Records[i].ID, 0); err != nil {
+			if err := k.remove(ctx, page.Records[i].ID); err != nil {
 				return err
 			}
 		}
@@ -239,13 +249,16 @@ func (k *Keys) Delete(ctx context.Context, id string) error {
 	return nil
 }
 
-func (k *Keys) remove(ctx context.Context, id string, version uint64) (err error) {
+func (k *Keys) remove(ctx context.Context, id string) (err error) {
 	defer k.changed(id)
 	defer recoverInto(&err)
-	return wrapStore(k.admin.Delete(ctx, id, version))
+	return wrapStore(k.admin.Delete(ctx, id, 0))
 }
 
 func (k *Keys) insert(ctx context.Context, r *Record, q Quota) error {
+	if err := r.validate(); err != nil {
+		return fmt.Errorf("%w: %w", ErrInvalid, err)
+	}
 	return k.write(r, func(r Record) error { return k.admin.Insert(ctx, r, q) })
 }
 
@@ -263,9 +276,6 @@ func (k *Keys) write(r *Record, send func(Record) error) (err error) {
 	if k.admin == nil {
 		return ErrReadOnly
 	}
-	if err := r.validate(); err != nil {
-		return fmt.Errorf("%w: %w", ErrInvalid, err)
-	}
 	r.Op = newOp()
 	r.normalize()
 	defer k.changed(r.ID)
@@ -277,12 +287,6 @@ func newOp() string {
 	var op [8]byte
 	rand.Read(op[:])
 	return hex.EncodeToString(op[:])
-}
-
-func (k *Keys) readSafely(ctx context.Context, id string) (rd *reading, err error) {
-	defer recoverInto(&err)
-	rd, err = k.read(ctx, id)
-	return rd, wrapStore(err)
 }
 
 // wrapStore keeps a store's definite answers and marks all else as none.

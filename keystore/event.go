@@ -3,7 +3,9 @@ package keystore
 import (
 	"context"
 	"log/slog"
+	"strings"
 	"time"
+	"unicode"
 )
 
 // EventType says what happened.
@@ -19,7 +21,7 @@ const (
 	EventRevoked      EventType = "revoked"
 	EventDeleted      EventType = "deleted"
 	EventQuotaRefused EventType = "quota_refused"
-	EventFault        EventType = "fault" // something in the background failed; see Err
+	EventFault        EventType = "fault" // see Err: in the background, or a record that cannot be right
 )
 
 // Event is something that happened to a record, or a fault. It holds no secret.
@@ -54,14 +56,30 @@ func (e Event) LogValue() slog.Value {
 type actorKey struct{}
 
 // WithActor names who is responsible for the mutations made with ctx: a person, a
-// job, a service. The name stands in CreatedBy, in a Mark's By and in events.
+// job, a service. The name stands in CreatedBy, in a Mark's By and in events, cut to
+// 256 bytes and with spaces for control characters.
 func WithActor(ctx context.Context, actor string) context.Context {
 	return context.WithValue(ctx, actorKey{}, actor)
 }
 
 func actor(ctx context.Context) string {
 	name, _ := ctx.Value(actorKey{}).(string)
-	return name
+	return label(name, maxLabel)
+}
+
+// label makes of any text one that a record can hold: a key must not stay alive
+// because the reason to revoke it was too long.
+func label(text string, limit int) string {
+	text = strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return ' '
+		}
+		return r
+	}, strings.ToValidUTF8(text, "\uFFFD"))
+	if len(text) > limit {
+		text = strings.ToValidUTF8(text[:limit], "")
+	}
+	return text
 }
 
 func (k *Keys) happened(ctx context.Context, what EventType, r *Record, reason Reason) {

@@ -91,7 +91,7 @@ func (k *Keys) Issue(ctx context.Context, spec Spec) (Issued, error) {
 }
 
 // Import takes over a key that exists already: from then on its text verifies as
-// it stands, where [Config.AcceptForeign] is on. Stored are a key with an id of
+// it stands, by Keys with [Config.AcceptForeign] and by no others. Stored are a key with an id of
 // our own, which is managed like any other, and an alias under the digest of the
 // text.
 //
@@ -129,24 +129,25 @@ func (k *Keys) Import(ctx context.Context, spec Spec, text Secret) (Record, erro
 	}
 	if err := k.insert(ctx, &alias, Quota{}); err != nil {
 		err = fmt.Errorf("keystore: importing a key: %w", err)
-		return Record{}, errors.Join(err, k.takeBack(ctx, &alias, &r))
+		return Record{}, errors.Join(err, k.takeBack(context.WithoutCancel(ctx), alias.ID, r.ID))
 	}
 	k.happened(ctx, EventImported, &r, "")
 	return r, nil
 }
 
-// takeBack removes what was written, or may have been, as far as it is still ours:
-// an alias left behind would keep its text from being imported again.
-func (k *Keys) takeBack(ctx context.Context, records ...*Record) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+// takeBack removes a key and its alias, if that was written after all: left behind,
+// it would keep its text from being imported again. An alias of another key stays.
+func (k *Keys) takeBack(ctx context.Context, aliasID, id string) error {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	var problems []error
-	for _, r := range records {
-		if err := k.remove(ctx, r.ID, r.Version); !errors.Is(err, ErrConflict) {
-			problems = append(problems, err)
-		}
+	alias, err := k.Lookup(ctx, aliasID)
+	switch {
+	case errors.Is(err, ErrNotFound):
+		err = nil
+	case err == nil && alias.Parent == id:
+		err = k.remove(ctx, aliasID)
 	}
-	return errors.Join(problems...)
+	return errors.Join(err, k.remove(ctx, id))
 }
 
 // draft is the record of a spec, with one secret still to be hashed.

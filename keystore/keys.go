@@ -73,9 +73,10 @@ type Config struct {
 	// usage, and so how much of them a crash loses. Defaults to 10 s.
 	UsageInterval time.Duration
 
-	// OnEvent hears of every mutation made through these Keys and of every fault
-	// met in the background. It is called in the goroutine that made the change
-	// and should return soon; a panic in it is dropped. Defaults to nobody.
+	// OnEvent hears of every mutation made through these Keys, and of every fault
+	// that was met in the background or that a person has to look into. It is
+	// called in the goroutine that made the change or met the fault and should
+	// return soon; a panic in it is dropped. Defaults to nobody.
 	OnEvent func(context.Context, Event)
 
 	// Now is the clock. Defaults to time.Now.
@@ -238,15 +239,16 @@ func isNil(store KeyStore) bool {
 	return false
 }
 
-// Close ends the goroutines and writes what usage is still counted. The answers
-// of all methods stay what they were; only news of other processes are no longer
-// heard, so that their changes take up to MaxStaleness. Closing twice is nothing.
+// Close ends the goroutines, writes what usage is still to be written, and counts
+// no more. The answers of all methods stay what they were; only news of other
+// processes are no longer heard, so that their changes take up to MaxStaleness.
+// Closing twice is nothing.
 func (k *Keys) Close() error {
 	var err error
 	k.closed.Do(func() {
 		k.stop()
 		k.ended.Wait()
-		err = k.usage.flush(context.Background())
+		err = k.usage.close(context.Background())
 	})
 	return err
 }
@@ -260,8 +262,7 @@ func (k *Keys) Now() time.Time { return k.config.Now() }
 
 // watch hears what other processes change, as long as Keys is open.
 func (k *Keys) watch(ctx context.Context, watcher Watcher) {
-	const pause = time.Second // between attempts; MaxStaleness bounds what is missed
-	for {
+	for pause := time.Second; ; pause = min(2*pause, max(k.config.MaxStaleness, time.Second)) {
 		err := func() (err error) {
 			defer func() {
 				if p := recover(); p != nil {

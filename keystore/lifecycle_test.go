@@ -2,12 +2,14 @@ package keystore_test
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/claviger-go/claviger/keystore"
+	"github.com/claviger-go/claviger/scopes"
 )
 
 func TestSuspendAndResume(t *testing.T) {
@@ -86,15 +88,77 @@ func TestRevoke_BySomebodyElseMeanwhile(t *testing.T) {
 	require.Equal(t, keystore.ReasonCompromised, r.Revoked.Reason)
 }
 
-func TestMarks_AreBounded(t *testing.T) {
+// A key must not stay alive because the reason or the name of who revokes it cannot be stored.
+func TestMarks_AreCut(t *testing.T) {
 	t.Parallel()
-	keys := openKeys(t, newStub(), keystore.Config{})
+	store := newStub()
+	keys := openKeys(t, store, keystore.Config{})
+	long := strings.Repeat("é\x00", 200)
 	id, text := issue(t, keys, spec)
-	long := string(make([]byte, 257))
-	require.ErrorIs(t, keys.Revoke(t.Context(), id, keystore.Reason(long)), keystore.ErrInvalid)
-	require.ErrorIs(t, keys.Revoke(keystore.WithActor(t.Context(), long), id, ""), keystore.ErrInvalid)
-	require.ErrorIs(t, keys.Suspend(keystore.WithActor(t.Context(), "a\r\nb"), id, ""), keystore.ErrInvalid)
+	require.NoError(t, keys.Suspend(keystore.WithActor(t.Context(), long), id, keystore.Reason(long)))
+	requireRefused(t, keys, text, keystore.OutcomeSuspended)
+	require.NoError(t, keys.Revoke(keystore.WithActor(t.Context(), "a\r\nb"), id, "\xff"))
+	requireRefused(t, keys, text, keystore.OutcomeRevoked)
+	r, err := keys.Lookup(t.Context(), id)
+	require.NoError(t, err)
+	require.Equal(t, strings.Repeat("é ", 85)+"", r.Suspended.By[:255])
+	require.Equal(t, "a  b", r.Revoked.By)
+	require.Equal(t, keystore.Reason("\uFFFD"), r.Revoked.Reason)
+}
+
+// A record that somebody else's adapter filled with what we would refuse can be stopped all the same.
+func TestRevoke_InvalidRecord(t *testing.T) {
+	t.Parallel()
+	store := newStub()
+	keys := openKeys(t, store, keystore.Config{})
+	id, text := issue(t, keys, spec)
+	r, err := keys.Lookup(t.Context(), id)
+	require.NoError(t, err)
+	r.Name = "line\nbreak"
+	require.NoError(t, store.Update(t.Context(), r))
 	requireAccepted(t, keys, text)
+	_, err = keys.Edit(t.Context(), id, func(r *keystore.Record) error { r.Owner += ""; r.Meta = map[string]string{"a": "b"}; return nil })
+	require.ErrorIs(t, err, keystore.ErrInvalid)
+	require.NoError(t, keys.Suspend(t.Context(), id, ""))
+	requireRefused(t, keys, text, keystore.OutcomeSuspended)
+	require.NoError(t, keys.Resume(t.Context(), id))
+	require.NoError(t, keys.Revoke(t.Context(), id, ""))
+	requireRefused(t, keys, text, keystore.OutcomeRevoked)
+}
+
+// A limit that a newer version wrote and this one does not ask for closes the door, and can be revoked.
+func TestVerify_LimitThatIsNotEnforced(t *testing.T) {
+	t.Parallel()
+	store := newStub()
+	keys := openKeys(t, store, keystore.Config{MaxStaleness: -1})
+	id, text := issue(t, keys, spec)
+	r, err := keys.Lookup(t.Context(), id)
+	require.NoError(t, err)
+	r.Limits.Services = 1
+	require.NoError(t, store.Update(t.Context(), r))
+	_, err = keys.Verify(t.Context(), text)
+	requireUnavailable(t, err)
+	require.NoError(t, keys.Revoke(t.Context(), id, ""))
+}
+
+// VC6: nil means dead here, also where somebody else had revoked it already.
+func TestVC6_RevokedElsewhere(t *testing.T) {
+	t.Parallel()
+	for desc, stop := range map[string]func(*keystore.Keys, context.Context, string) error{
+		"revoke":  func(k *keystore.Keys, ctx context.Context, id string) error { return k.Revoke(ctx, id, "") },
+		"suspend": func(k *keystore.Keys, ctx context.Context, id string) error { return k.Suspend(ctx, id, "") },
+	} {
+		store := newStub()
+		keys := openKeys(t, store, keystore.Config{MaxStaleness: time.Hour})
+		elsewhere := openKeys(t, store, keystore.Config{})
+		id, text := issue(t, keys, spec)
+		requireAccepted(t, keys, text)
+		require.NoError(t, stop(elsewhere, t.Context(), id), desc)
+		require.NoError(t, stop(keys, t.Context(), id), desc)
+		_, err := keys.Verify(t.Context(), text)
+		var refused *keystore.RefusedError
+		require.ErrorAs(t, err, &refused, desc)
+	}
 }
 
 func TestDelete_TakesAliasesAlong(t *testing.T) {
@@ -225,4 +289,69 @@ func TestRingUse(t *testing.T) {
 	counts, err := plain.RingUse(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, map[string]int{"a": 3, "": 2}, counts)
+}
+
+// A second import of a text leaves the first alone, also within the same microsecond.
+func TestImport_TwiceAtOnce(t *testing.T) {
+	t.Parallel()
+	clock := newClock()
+	keys := openKeys(t, newStub(), keystore.Config{Now: clock.Now, AcceptForeign: true})
+	text := aliasID("twice")[len("sha256:"):]
+	first := importKey(t, keys, text)
+	_, err := keys.Import(t.Context(), spec, keystore.NewSecret(text))
+	require.ErrorIs(t, err, keystore.ErrExists)
+	require.Equal(t, first.ID, requireAccepted(t, keys, text).KeyID())
+	page, err := keys.List(t.Context(), keystore.Filter{})
+	require.NoError(t, err)
+	require.Len(t, page.Records, 2, "the second key is taken back")
+}
+
+// A secret that another process added is not refused for MaxStaleness.
+func TestVerify_SecretAddedElsewhere(t *testing.T) {
+	t.Parallel()
+	store := newStub()
+	keys := openKeys(t, store, keystore.Config{MaxStaleness: time.Hour})
+	id, text := issue(t, keys, spec)
+	r, err := keys.Lookup(t.Context(), id)
+	require.NoError(t, err)
+	good := r.Secrets[0].Hash
+	r.Secrets[0].Hash = "$none"
+	require.NoError(t, store.Update(t.Context(), r))
+	_, err = keys.Principal(t.Context(), id) // the record is remembered without the secret
+	require.NoError(t, err)
+	r.Version++
+	r.Secrets[0].Hash = good
+	require.NoError(t, store.Update(t.Context(), r))
+	requireAccepted(t, keys, text)
+}
+
+// A foreign text that is no key of ours may be another verifier's, and its digest is in no log.
+func TestVerify_UnknownForeign(t *testing.T) {
+	t.Parallel()
+	keys := openKeys(t, newStub(), keystore.Config{AcceptForeign: true})
+	for range 2 { // the second time from memory
+		_, err := keys.Verify(t.Context(), "at_opaque-token-of-another")
+		require.ErrorIs(t, err, keystore.ErrUnrecognized)
+		var refused *keystore.RefusedError
+		require.ErrorAs(t, err, &refused)
+		require.Equal(t, keystore.OutcomeUnknown, refused.Outcome)
+		require.Empty(t, refused.KeyID)
+	}
+}
+
+// Whether a principal of a foreign verifier is alive is asked at the door.
+func TestAdmit_ForeignPrincipalIsAlive(t *testing.T) {
+	t.Parallel()
+	clock := newClock()
+	keys := openKeys(t, newStub(), keystore.Config{Now: clock.Now})
+	a := access("claims:read")
+	r := keystore.Record{
+		Kind: keystore.KindAPIKey, Env: keystore.EnvLive, Expires: clock.Now().Add(time.Minute),
+		Scopes: scopes.MustSet("claims:read"),
+	}
+	require.NoError(t, keys.Admit(keystore.NewPrincipal(r), &a))
+	clock.move(time.Minute)
+	var refused *keystore.RefusedError
+	require.ErrorAs(t, keys.Admit(keystore.NewPrincipal(r), &a), &refused)
+	require.Equal(t, keystore.OutcomeExpired, refused.Outcome)
 }

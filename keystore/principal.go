@@ -23,7 +23,8 @@ type Principal struct {
 }
 
 // NewPrincipal makes a Principal of a record that no store has, for verifiers of
-// foreign credentials and for tests. Its uses are not counted.
+// foreign credentials and for tests. Its uses are not counted; whether it is alive is
+// asked by Admit.
 func NewPrincipal(r Record) *Principal {
 	r = r.clone()
 	return &Principal{record: &r, limited: r.Limits.any()}

@@ -347,11 +347,19 @@ func (l *Limits) problems() []error {
 			bad("Limits.Methods: %q: want an HTTP method in upper case", cut(m))
 		}
 	}
-	// A limit that is kept but not asked at the door would be a false promise.
-	if l.Services != 0 || l.Rate != (Rate{}) || l.IdleTimeout != 0 {
-		bad("Limits: Services, Rate and IdleTimeout are not enforced by this version; leave them unset")
+	if err := l.checkEnforced(); err != nil {
+		problems = append(problems, err)
 	}
 	return problems
+}
+
+// checkEnforced refuses limits that a record can hold and this version does not ask
+// for: it would be a false promise to write one, and a hole to let the key pass.
+func (l *Limits) checkEnforced() error {
+	if l.Services != 0 || l.Rate != (Rate{}) || l.IdleTimeout != 0 {
+		return errors.New("Limits: Services, Rate and IdleTimeout are not enforced by this version; leave them unset")
+	}
+	return nil
 }
 
 // validID is KS6.

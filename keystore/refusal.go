@@ -52,6 +52,17 @@ type RefusedError struct {
 	Missing []scopes.Scope // with OutcomeScopeMissing
 
 	RetryAfter time.Duration // with OutcomeRateLimited and OutcomeThrottled
+
+	form error // ErrUnrecognized, where another verifier may know the text
+}
+
+// Unwrap makes the refusal of an unknown foreign text an [ErrUnrecognized] as well:
+// another verifier may know it.
+func (e *RefusedError) Unwrap() error {
+	if e == nil {
+		return nil
+	}
+	return e.form
 }
 
 func (e *RefusedError) Error() string {

@@ -38,6 +38,8 @@ type usageLog struct {
 
 	mu      sync.Mutex
 	pending []*use // those counted since the last flush
+	closed  bool   // nothing is counted any more
+	full    chan struct{}
 
 	flushing sync.Mutex
 	unsent   map[string]Usage // what the store could not take yet
@@ -46,7 +48,7 @@ type usageLog struct {
 func newUsageLog(store UsageStore, config Config, fault func(context.Context, error)) *usageLog {
 	return &usageLog{
 		store: store, interval: config.UsageInterval, limit: config.CacheEntries,
-		fault: fault, unsent: map[string]Usage{},
+		fault: fault, unsent: map[string]Usage{}, full: make(chan struct{}, 1),
 	}
 }
 
@@ -60,11 +62,33 @@ func (l *usageLog) count(p *Principal) {
 	for ; p != nil; p = p.parent {
 		raise(&p.use.last, seen)
 		if p.use.count.Add(1) == 1 {
-			l.mu.Lock()
-			l.pending = append(l.pending, p.use)
-			l.mu.Unlock()
+			l.pend(p.use)
 		}
 	}
+}
+
+func (l *usageLog) pend(u *use) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed {
+		return
+	}
+	l.pending = append(l.pending, u)
+	if len(l.pending) >= l.limit {
+		select {
+		case l.full <- struct{}{}: // do not wait for the interval
+		default:
+		}
+	}
+}
+
+// close writes what is pending, and ends the counting.
+func (l *usageLog) close(ctx context.Context) error {
+	err := l.flush(ctx)
+	l.mu.Lock()
+	l.closed, l.pending = true, nil
+	l.mu.Unlock()
+	return err
 }
 
 // flushTime bounds one flush.
@@ -78,10 +102,11 @@ func (l *usageLog) run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
-			// Cut short by Close, a batch might be written and sent again.
-			if err := l.flush(context.WithoutCancel(ctx)); err != nil {
-				l.fault(ctx, err)
-			}
+		case <-l.full:
+		}
+		// Cut short by Close, a batch might be written and sent again.
+		if err := l.flush(context.WithoutCancel(ctx)); err != nil {
+			l.fault(ctx, err)
 		}
 	}
 }

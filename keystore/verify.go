@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/claviger-go/claviger/keystore/internal/cache"
 	"github.com/claviger-go/claviger/keystore/internal/credential"
 	"github.com/claviger-go/claviger/keystore/internal/hash"
 )
@@ -85,7 +86,8 @@ func (k *Keys) Verify(ctx context.Context, text string) (*Principal, error) {
 		changes := k.changes.Load()
 		e, err := k.records.Load(ctx, known.id, now)
 		if err != nil {
-			return nil, k.answer(err, d, refusal{head: known.head, at: now, changes: changes}, known.id)
+			no := &RefusedError{Outcome: OutcomeUnknown, KeyID: known.id}
+			return nil, k.answer(err, d, refusal{head: known.head, at: now, changes: changes}, no)
 		}
 		if !e.Value.holds(known) {
 			return k.verifyNew(ctx, text, now) // hashed anew, or rotated away
@@ -109,27 +111,46 @@ func (k *Keys) verifyNew(ctx context.Context, text string, now time.Time) (*Prin
 	d := digest(sha256.Sum256(credential.Bytes(tail)))
 	// Cloned, or the whole text would stay in memory with its parts.
 	head, id := strings.Clone(head), strings.Clone(ours.ID)
+	no := &RefusedError{Outcome: OutcomeUnknown, KeyID: id}
 	if !ok {
-		// A predecessor's text may have our grammar, under another brand.
+		// A predecessor's text may have our grammar, under another brand. The digest
+		// of a text that is no key of ours is nobody's business.
 		ours, id = credential.Text{}, "sha256:"+hex.EncodeToString(d[:])
+		no = &RefusedError{Outcome: OutcomeUnknown, form: ErrUnrecognized}
 	}
 	if outcome, refused := k.recentlyRefused(d, head, now); refused {
-		return nil, &RefusedError{Outcome: outcome, KeyID: id}
+		no.Outcome = outcome
+		return nil, no
 	}
 	if ok && !k.tagged(id) {
-		return nil, &RefusedError{Outcome: OutcomeUnknown, KeyID: id}
+		return nil, no
 	}
 	changes := k.changes.Load()
-	e, err := k.records.Load(ctx, id, now)
-	if err == nil {
-		var found *proof
-		if found, err = k.prove(ctx, d, ours, &e.Value.record); err == nil {
-			found.head = head
-			k.proofs.Put(d, found)
-			return k.living(ctx, e, found.secret, now, k.records.Load)
-		}
+	found, e, err := k.find(ctx, d, ours, id, now)
+	if err != nil {
+		return nil, k.answer(err, d, refusal{head: head, at: now, changes: changes}, no)
 	}
-	return nil, k.answer(err, d, refusal{head: head, at: now, changes: changes}, id)
+	found.head = head
+	k.proofs.Put(d, found)
+	return k.living(ctx, e, found.secret, now, k.records.Load)
+}
+
+// find reads the record and proves the text by it. A no counts only if the record
+// was read after the request began: its secrets may have changed elsewhere.
+func (k *Keys) find(ctx context.Context, d digest, c credential.Text, id string, now time.Time) (*proof, *cache.Entry[*reading], error) {
+	e, err := k.records.Load(ctx, id, now)
+	if err != nil {
+		return nil, nil, err
+	}
+	found, err := k.prove(ctx, d, c, &e.Value.record)
+	if refused := (*RefusedError)(nil); !errors.As(err, &refused) || e.ReadSince(now) {
+		return found, e, err
+	}
+	if e, err = k.records.LoadFresh(ctx, id, now); err != nil {
+		return nil, nil, err
+	}
+	found, err = k.prove(ctx, d, c, &e.Value.record)
+	return found, e, err
 }
 
 // foreign reports whether text may be a key that was made elsewhere.
@@ -163,51 +184,63 @@ func (k *Keys) recentlyRefused(d digest, head string, now time.Time) (Outcome, b
 }
 
 // answer turns what went wrong into what Verify says, and remembers a no.
-func (k *Keys) answer(err error, d digest, r refusal, id string) error {
+func (k *Keys) answer(err error, d digest, r refusal, no *RefusedError) error {
 	var refused *RefusedError
 	switch {
 	case errors.Is(err, ErrNotFound):
 		k.proofs.Remove(d)
-		refused = &RefusedError{Outcome: OutcomeUnknown, KeyID: id}
-	case !errors.As(err, &refused):
+	case errors.As(err, &refused):
+		no.Outcome = refused.Outcome
+	default:
 		return unavailable(err)
 	}
-	r.outcome = refused.Outcome
+	r.outcome = no.Outcome
 	k.refused.Put(d, r)
-	return refused
+	return no
 }
 
-// read is the one place that asks the store on behalf of verification.
+// read asks the store on behalf of verification. What it cannot enforce it cannot
+// answer for.
 func (k *Keys) read(ctx context.Context, id string) (*reading, error) {
+	r, err := k.ask(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	if err := errors.Join(r.checkSecrets(), r.Limits.checkEnforced()); err != nil {
+		err = fmt.Errorf("keystore: the record %s: %w", r.ID, err)
+		k.fault(ctx, err)
+		return nil, err
+	}
+	return newReading(r), nil
+}
+
+// ask is the one place that looks records up. The record is ours.
+func (k *Keys) ask(ctx context.Context, id string) (Record, error) {
 	if !validID(id) {
-		return nil, ErrNotFound
+		return Record{}, ErrNotFound
 	}
 	r, err := k.store.Lookup(ctx, id)
 	if err != nil {
-		return nil, err
+		return Record{}, err
 	}
 	if r.ID != id {
 		// A desynchronized connection handed out somebody else's answer.
 		err = fmt.Errorf("keystore: the store answered a Lookup of %q with the record %q", cut(id), cut(r.ID))
-	} else {
-		err = r.checkSecrets()
-	}
-	if err != nil {
 		k.fault(ctx, err)
-		return nil, err
+		return Record{}, err
 	}
-	return newReading(r.clone()), nil
+	return r.clone(), nil
 }
 
 // checkSecrets refuses secrets that could not be told apart by their numbers: the
 // proof of one would outlive it.
 func (r *Record) checkSecrets() error {
 	if len(r.Secrets) > maxSecret {
-		return fmt.Errorf("keystore: the record %s has %d secrets: at most %d", r.ID, len(r.Secrets), maxSecret)
+		return fmt.Errorf("%d secrets: at most %d", len(r.Secrets), maxSecret)
 	}
 	for i, s := range r.Secrets {
 		if s.N == 0 || i > 0 && s.N == r.Secrets[0].N {
-			return fmt.Errorf("keystore: the record %s has a secret numbered %d: want 1 or more, each once", r.ID, s.N)
+			return fmt.Errorf("a secret numbered %d: want 1 or more, each once", s.N)
 		}
 	}
 	return nil

@@ -13,7 +13,7 @@ import (
 	"github.com/claviger-go/claviger/scopes"
 )
 
-// Auth guards routes. Make one with [New]; the zero value panics at each request. It
+// Auth guards routes. Make one with [New]; the zero value panics. It
 // is immutable and safe for concurrent use. Routes that differ in environment,
 // audience or sources get an Auth each, on the same Keys.
 type Auth struct {
@@ -59,8 +59,8 @@ func (a *Auth) Authenticate(next http.Handler) http.Handler {
 	return a.guard(scopes.Authenticated())(next)
 }
 
-// Optional lets requests without a credential through as well, with no principal.
-// A credential that is presented has to be valid.
+// Optional lets requests without a credential through as well, with no principal:
+// check for nil. A credential that is presented has to be valid.
 func (a *Auth) Optional(next http.Handler) http.Handler {
 	return a.guard(scopes.Optional())(next)
 }
@@ -68,13 +68,22 @@ func (a *Auth) Optional(next http.Handler) http.Handler {
 // AllOf is what Require asks for, to be used with [Auth.Admit]. It panics as
 // Require does.
 func (a *Auth) AllOf(required ...scopes.Scope) scopes.Requirement {
-	return must(a.keys.Catalog().AllOf(required...))
+	return must(a.catalog().AllOf(required...))
 }
 
 // AnyOf is what RequireAny asks for, to be used with [Auth.Admit]. It panics as
 // Require does.
 func (a *Auth) AnyOf(alternatives ...scopes.Scope) scopes.Requirement {
-	return must(a.keys.Catalog().AnyOf(alternatives...))
+	return must(a.catalog().AnyOf(alternatives...))
+}
+
+const notMade = "middleware: this Auth was not made by New"
+
+func (a *Auth) catalog() *scopes.Catalog {
+	if a.keys == nil {
+		panic(notMade)
+	}
+	return a.keys.Catalog()
 }
 
 func must(r scopes.Requirement, err error) scopes.Requirement {
@@ -103,7 +112,7 @@ func Principal(ctx context.Context) *keystore.Principal { return identity.From(c
 // on. It is what every middleware of this package and of others is made of.
 func (a *Auth) Admit(w http.ResponseWriter, r *http.Request, asked scopes.Requirement) (*http.Request, bool) {
 	if a.keys == nil {
-		panic("middleware: this Auth was not made by New")
+		panic(notMade)
 	}
 	var v verdict
 	a.decide(&v, r, asked)
@@ -142,11 +151,12 @@ func (a *Auth) mark(h http.Header, source string) {
 		h["Referrer-Policy"] = a.shared.noReferrer
 		h["Deprecation"] = a.shared.queryDeprecated
 	default:
-		if said := h["Cache-Control"]; len(said) > 0 {
+		switch said := h["Cache-Control"]; {
+		case len(said) == 0:
+			h["Cache-Control"] = a.shared.private
+		case !slices.Contains(said, "private"):
 			h["Cache-Control"] = slices.Concat(said, a.shared.private) // of several the strictest counts
-			return
 		}
-		h["Cache-Control"] = a.shared.private
 	}
 }
 
@@ -184,11 +194,19 @@ func (a *Auth) decide(v *verdict, r *http.Request, asked scopes.Requirement) {
 	if v.principal.Limited() {
 		access.Remote, access.Browser, access.Method = a.client(r), browser(r.Header), r.Method
 	}
-	if err := a.keys.Admit(v.principal, &access); err != nil {
+	if err := a.admit(r.Context(), v.principal, &access); err != nil {
 		v.hold(err)
 		return
 	}
 	v.outcome = keystore.OutcomeAccepted
+}
+
+// admit counts the use once, however many guards a request passes.
+func (a *Auth) admit(ctx context.Context, p *keystore.Principal, access *keystore.Access) error {
+	if outer := identity.From(ctx); outer != nil && outer.KeyID() == p.KeyID() && outer.Session() == p.Session() {
+		return p.Check(access)
+	}
+	return a.keys.Admit(p, access)
 }
 
 // prove finds out whose credential it is: a principal, or an outcome.
@@ -196,7 +214,9 @@ func (a *Auth) prove(ctx context.Context, v *verdict) {
 	p, err := a.keys.Verify(ctx, v.text)
 	// A token in the query is ignored (OAuth 2.1 §5.1).
 	if errors.Is(err, keystore.ErrUnrecognized) && v.source != querySource && visible(v.text) {
-		p, err = a.verify(ctx, v.text)
+		if q, other := a.verify(ctx, v.text); !errors.Is(other, keystore.ErrUnrecognized) {
+			p, err = q, other
+		}
 	}
 	if err == nil && a.config.Fresh {
 		p, err = a.keys.Refresh(ctx, p)

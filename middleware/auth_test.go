@@ -161,11 +161,14 @@ func TestUsage(t *testing.T) {
 	for _, guard := range []func(http.Handler) http.Handler{auth.Require("claims:read"), auth.Require("claims:write"), auth.Authenticate} {
 		ask(guard, authtest.NewRequest(http.MethodGet, "/", nil, key.Credential))
 	}
+	twice := func(next http.Handler) http.Handler { return auth.Authenticate(auth.Require("claims:read")(next)) }
+	_, ran := ask(twice, authtest.NewRequest(http.MethodGet, "/", nil, key.Credential))
+	require.True(t, ran)
 	require.NoError(t, auth.Explain(t.Context(), key.Record.ID, auth.AllOf("claims:read")))
 	used, err := keys.Usage(t.Context(), key.Record.ID)
 	require.NoError(t, err)
 	require.Len(t, used, 1)
-	require.EqualValues(t, 2, used[0].Count)
+	require.EqualValues(t, 3, used[0].Count, "a request counts once, however many guards it passes")
 }
 
 func TestExplain(t *testing.T) {

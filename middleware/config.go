@@ -31,9 +31,9 @@ type Config struct {
 	// Audience is what this service is called in the limits of keys that are
 	// bound to services; compared exactly. Defaults to "": such keys are refused.
 	Audience string
-	// Fresh reads the key from the store before every request that is admitted, so
-	// that nothing taken from it counts even for MaxStaleness; what was given back
-	// may take so long to be noticed. Costs a Lookup. Defaults to false.
+	// Fresh reads the key from the store on every request, so that no change goes
+	// unnoticed even for MaxStaleness. It costs a Lookup. Principals of Verifiers
+	// that are not built on Keys are as fresh as those make them. Defaults to false.
 	Fresh bool
 
 	// TrustedProxies are the peers whose X-Forwarded-For, X-Forwarded-Proto and
@@ -50,7 +50,7 @@ type Config struct {
 	// MaxCredentialBytes bounds what is looked at. Defaults to 4096.
 	MaxCredentialBytes int
 
-	// OnDecision hears of every request that was decided, before the handler
+	// OnDecision hears of every request that was decided, once for each guard it meets, before the handler
 	// runs or the refusal is written: for logs, metrics and audit. It is called
 	// in the request's goroutine. If it panics the request is answered with 503.
 	// Defaults to nobody.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/claviger-go/claviger/adapters/memstore"
 	"github.com/claviger-go/claviger/keystore"
 	"github.com/claviger-go/claviger/middleware"
 	"github.com/claviger-go/claviger/middleware/authtest"
@@ -122,6 +123,16 @@ func TestNew_WithoutKeys(t *testing.T) {
 
 	_, err = middleware.New(nil, middleware.Config{})
 	require.Len(t, mistakes(t, err), 1)
+}
+
+// T-050, T-133: a nil pointer is no store, whatever it points at.
+func TestKeys_TypedNilStore(t *testing.T) {
+	t.Parallel()
+	for _, store := range []keystore.KeyStore{nil, (*memstore.Store)(nil), (*authtest.Store)(nil)} {
+		keys, err := keystore.New(store, keystore.Config{})
+		require.Nil(t, keys)
+		require.Len(t, mistakes(t, err), 1)
+	}
 }
 
 // What the caller changes after New changes nothing.

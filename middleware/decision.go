@@ -11,7 +11,8 @@ import (
 )
 
 // Decision is what became of one request, and why: more than the client is told.
-// It holds no secret, and no text of the client's choosing but the method.
+// It holds no secret, and no text of the client's choosing but the method
+// and the id in a well-formed key.
 type Decision struct {
 	Time    time.Time // UTC
 	Outcome keystore.Outcome

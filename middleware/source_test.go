@@ -58,8 +58,11 @@ func FuzzClient(f *testing.F) {
 	naive := func(peer string, lines []string) netip.Addr {
 		client := parseAddr(peer)
 		unix := peer == "" || strings.HasPrefix(peer, "@") || strings.HasPrefix(peer, "/")
-		if !trusted(client) && !unix || len(lines) == 0 {
+		if !trusted(client) && !unix {
 			return client
+		}
+		if len(lines) == 0 {
+			return netip.Addr{}
 		}
 		items := strings.Split(strings.Join(lines, ","), ",")
 		for _, item := range slices.Backward(items) {

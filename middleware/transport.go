@@ -102,8 +102,13 @@ func (a *Auth) secure(r *http.Request) bool {
 
 // forwarded reports whether any header says that the peer speaks for another.
 func forwarded(h http.Header) bool {
-	for _, name := range [...]string{"X-Forwarded-For", "X-Forwarded-Proto", "Forwarded", "X-Forwarded-Host", "X-Real-Ip", "Via"} {
-		if len(h[name]) > 0 {
+	for name := range h {
+		switch name {
+		case "Forwarded", "Via", "X-Real-Ip", "X-Client-Ip", "X-Original-Forwarded-For", "X-Cluster-Client-Ip",
+			"True-Client-Ip", "Cf-Connecting-Ip", "Fastly-Client-Ip", "Front-End-Https":
+			return true
+		}
+		if strings.HasPrefix(name, "X-Forwarded-") {
 			return true
 		}
 	}
@@ -143,6 +148,7 @@ func (a *Auth) client(r *http.Request) netip.Addr {
 	if proxy == nil {
 		return client
 	}
+	client = netip.Addr{} // a proxy that names nobody may speak for anybody
 	lines := r.Header["X-Forwarded-For"]
 	for _, line := range slices.Backward(lines) {
 		for rest, more := line, true; more; {
@@ -158,7 +164,7 @@ func (a *Auth) client(r *http.Request) netip.Addr {
 			}
 		}
 	}
-	return client // all of them are proxies of ours, or the proxy speaks for itself
+	return client // the first of our own proxies, if they are all there is
 }
 
 // parseAddr reads an address with or without a port, unmapped and without zone.

@@ -122,6 +122,9 @@ func (e *Entry[V]) Current(now time.Time) bool {
 	return !e.gone.Load() && e.doubts == e.reader.doubts.Load() && e.young(now)
 }
 
+// ReadSince reports whether the read began at now or later.
+func (e *Entry[V]) ReadSince(now time.Time) bool { return !e.start.Before(now) }
+
 // young asks both clocks: a paused machine stops the monotonic one, and a wall
 // clock that went backwards tells nothing about age.
 func (e *Entry[V]) young(now time.Time) bool {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"testing"
@@ -70,6 +71,9 @@ func (mount Mount) storeFaults(t *testing.T) {
 			s.clock.advance(time.Second)
 			v.expect(t, warm, unavailable)
 			v.expect(t, get("/claims", "Authorization: Bearer {all}", "Via: 1.1 proxy"), httpsRequired)
+			if d := v.decision(); d.Outcome != keystore.OutcomeHTTPSRequired || d.Err != nil {
+				t.Errorf("OnDecision hears %+v", d)
+			}
 
 			fail(false)
 			v.expect(t, cold, admitted)
@@ -128,7 +132,10 @@ func (mount Mount) verifiers(t *testing.T) {
 		{desc: "lacks a scope", principal: of(keystore.Record{Env: keystore.EnvLive}), want: lacksRead},
 		{desc: "of another environment", principal: of(keystore.Record{Env: keystore.EnvTest, Scopes: scopes.FullAccess()}), want: envRefused},
 		{desc: "of no environment", principal: of(keystore.Record{Scopes: scopes.FullAccess()}), want: envRefused},
-		{desc: "for another network", principal: of(keystore.Record{
+		{desc: "expired", principal: of(keystore.Record{Env: keystore.EnvLive, Scopes: scopes.FullAccess(), Expires: s.clock.now()}), want: invalid},
+		{desc: "not yet valid", principal: of(keystore.Record{Env: keystore.EnvLive, Scopes: scopes.FullAccess(), NotBefore: s.clock.now().Add(1)}), want: invalid},
+		{desc: "suspended", principal: of(keystore.Record{Env: keystore.EnvLive, Scopes: scopes.FullAccess(), Suspended: keystore.Mark{At: s.clock.now()}}), want: invalid},
+		{desc: "for another service", principal: of(keystore.Record{
 			Env: keystore.EnvLive, Scopes: scopes.FullAccess(), Limits: keystore.Limits{Audiences: []string{"other"}},
 		}), want: audienceRefused},
 		{desc: "neither", want: unavailable},
@@ -164,6 +171,9 @@ func (mount Mount) verifiers(t *testing.T) {
 				}),
 			}})
 			v.expect(t, get("/claims", "Authorization: Bearer foreign"), tt.want)
+			if d := v.decision(); d.Outcome == "" || d.LogValue().Equal(slog.Value{}) { // which reads the error
+				t.Errorf("OnDecision hears %+v", d)
+			}
 			v.expect(t, get("/claims", "Authorization: Bearer foreign", "Via: 1.1 proxy"), httpsRequired)
 			if tt.want != admitted && tt.want != lacksRead {
 				v.expect(t, get("/maybe", "Authorization: Bearer foreign"), tt.want)

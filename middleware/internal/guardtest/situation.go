@@ -180,6 +180,7 @@ func (mount Mount) cacheControl(t *testing.T) {
 		})},
 		{Pattern: "GET /maybe", Optional: true, Handler: v},
 		{Pattern: "GET /any", Handler: v},
+		{Pattern: "GET /claims", Handler: s.mount(v.auth(t, middleware.Config{}), v.routes())}, // a guard behind a guard
 	}
 	guarded := s.mount(v.auth(t, middleware.Config{}), routes)
 	v.start(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -197,6 +198,9 @@ func (mount Mount) cacheControl(t *testing.T) {
 		{"the next one is as before", get("/any", "X-API-Key: {read}"), with(admitted, "Cache-Control: private")},
 		{"an outer handler said more", get("/any", "X-API-Key: {read}", "Outer: no-store"), with(admitted, "Cache-Control: no-store", "Cache-Control: private")},
 		{"an outer handler said less", get("/any", "X-API-Key: {read}", "Outer: public"), with(admitted, "Cache-Control: private", "Cache-Control: public")},
+		{"two guards", get("/claims", "X-API-Key: {read}"), with(admitted, "Cache-Control: private")},
+		{"two guards, an outer handler said more", get("/claims", "X-API-Key: {read}", "Outer: no-store"), with(admitted, "Cache-Control: no-store", "Cache-Control: private")},
+		{"two guards, an outer handler said as much", get("/claims", "X-API-Key: {read}", "Outer: private"), with(admitted, "Cache-Control: private")},
 		{"an outer handler, refused", get("/any", "Outer: public"), missing},
 		{"an outer handler, Authorization", get("/any", "Authorization: Bearer {read}", "Outer: public"), with(admitted, "Cache-Control: public")},
 	} {

@@ -59,6 +59,8 @@ func (mount Mount) plainHTTP(t *testing.T) {
 	for _, line := range []string{
 		"X-Forwarded-For: 127.0.0.1", "X-Forwarded-For:", "X-Forwarded-Proto: https", "Forwarded: proto=https", "Forwarded: for=127.0.0.1",
 		"X-Forwarded-Host: localhost", "X-Real-IP: 127.0.0.1", "Via: 1.1 x", "x-FORWARDED-for: ::1",
+		"X-Forwarded-Port: 443", "X-Forwarded-Server: x", "X-Forwarded-Anything: x", "CF-Connecting-IP: 127.0.0.1", "True-Client-IP: ::1",
+		"X-Client-IP: x", "X-Cluster-Client-IP: x", "X-Original-Forwarded-For: x", "Fastly-Client-IP: x", "Front-End-Https: on",
 	} {
 		v.expect(t, get("/claims", key, line), httpsRequired)
 	}
@@ -149,6 +151,19 @@ func (mount Mount) forwardedScheme(t *testing.T) {
 		}
 		lines := append([]string{"Peer: " + tt.peer, "Authorization: Bearer {read}"}, strings.FieldsFunc(tt.lines, func(c rune) bool { return c == '\n' })...)
 		proxies.expect(t, get("/claims", lines...), want)
+	}
+	// Over TLS the last hop is safe; what a trusted proxy says of the first counts.
+	secure, _ := proxies.overTLS(t)
+	for _, tt := range []struct{ peer, line, want string }{
+		{trusted, "X-Other: x", admitted},
+		{trusted, "X-Forwarded-Proto: https", admitted},
+		{trusted, "X-Forwarded-Proto: http", httpsRequired},
+		{trusted, "Forwarded: proto=http", httpsRequired},
+		{tlsOnly, "X-Forwarded-Proto: http", httpsRequired},
+		{stranger, "X-Forwarded-Proto: http", admitted},
+	} {
+		raw, before := get("/claims", "Peer: "+tt.peer, tt.line, "Authorization: Bearer {read}"), proxies.called()
+		proxies.compare(t, raw, exchange(t, dialTLS(t, secure), s.fill(raw)), tt.want, before)
 	}
 	for peer, want := range map[string]string{
 		"127.0.0.1:1": admitted, "10.255.255.255:1": admitted, "172.16.0.1:1": admitted, "172.31.255.255:1": admitted,
