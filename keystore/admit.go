@@ -32,7 +32,7 @@ func (k *Keys) Admit(p *Principal, a *Access) error {
 	if err := p.Check(a); err != nil {
 		return err
 	}
-	k.usage.count(p)
+	count(p)
 	return nil
 }
 

@@ -45,13 +45,13 @@ func (k *Keys) Principal(ctx context.Context, id string) (*Principal, error) {
 }
 
 // Refresh returns p as its records stand now, read after the call began: for
-// routes that accept no staleness at all. A principal of a foreign verifier comes
-// back as it is. Errors are those of a [Verifier].
+// routes that accept no staleness at all. A principal that these Keys did not make
+// comes back as it is. Errors are those of a [Verifier].
 func (k *Keys) Refresh(ctx context.Context, p *Principal) (*Principal, error) {
 	switch {
 	case p.nobody():
 		return nil, &RefusedError{Outcome: OutcomeMissing}
-	case p.use == nil:
+	case p.use == nil || p.use.log != k.usage:
 		return p, nil
 	case p.alias != "":
 		return k.load(ctx, p.alias, 0, k.records.LoadFresh)

@@ -355,3 +355,28 @@ func TestAdmit_ForeignPrincipalIsAlive(t *testing.T) {
 	require.ErrorAs(t, keys.Admit(keystore.NewPrincipal(r), &a), &refused)
 	require.Equal(t, keystore.OutcomeExpired, refused.Outcome)
 }
+
+// T-033: Keys neither refresh nor count what other Keys made, also where an id is the same in both stores.
+func TestT033_PrincipalOfOtherKeys(t *testing.T) {
+	t.Parallel()
+	mine, theirs := &metered{stub: newStub()}, &metered{stub: newStub()}
+	keys, others := openKeys(t, mine, keystore.Config{}), openKeys(t, theirs, keystore.Config{})
+	id, text := issue(t, others, spec)
+	r, err := others.Lookup(t.Context(), id)
+	require.NoError(t, err)
+	r.Owner = "somebody else"
+	require.NoError(t, mine.Insert(t.Context(), r, keystore.Quota{}))
+
+	p := requireAccepted(t, others, text)
+	q, err := keys.Refresh(t.Context(), p)
+	require.NoError(t, err)
+	require.Same(t, p, q)
+	a := access("claims:read")
+	require.NoError(t, keys.Admit(q, &a))
+	used, err := keys.Usage(t.Context(), id)
+	require.NoError(t, err)
+	require.Empty(t, used)
+	used, err = others.Usage(t.Context(), id)
+	require.NoError(t, err)
+	require.Len(t, used, 1)
+}

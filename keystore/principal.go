@@ -130,12 +130,13 @@ func sooner(a, b time.Time) time.Time {
 // reading is a record as read at one time, with the principals it stands for.
 type reading struct {
 	record Record
+	log    *usageLog
 	alone  []*Principal // without a parent: one for each secret, and one for none
 	child  atomic.Pointer[Principal]
 }
 
-func newReading(r Record) *reading {
-	rd := &reading{record: r}
+func newReading(r Record, log *usageLog) *reading {
+	rd := &reading{record: r, log: log}
 	rd.alone = append(rd.alone, rd.newPrincipal(0, nil))
 	for _, s := range r.Secrets {
 		rd.alone = append(rd.alone, rd.newPrincipal(s.N, nil))
@@ -146,7 +147,7 @@ func newReading(r Record) *reading {
 func (rd *reading) newPrincipal(secret uint32, parent *Principal) *Principal {
 	return &Principal{
 		record: &rd.record, parent: parent, secret: secret,
-		use: &use{id: rd.record.ID}, limited: rd.record.Limits.any(),
+		use: &use{log: rd.log, id: rd.record.ID}, limited: rd.record.Limits.any(),
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 
 // use counts what a principal does between two flushes, without a lock.
 type use struct {
+	log   *usageLog // of the Keys that made the principal
 	id    string
 	seen  atomic.Int64 // Unix second of the last verification
 	last  atomic.Int64 // Unix second of the last one that was admitted
@@ -54,15 +55,15 @@ func newUsageLog(store UsageStore, config Config, fault func(context.Context, er
 
 // count is on the hot path: one atomic addition for p and each of its parents, and
 // a lock once per interval.
-func (l *usageLog) count(p *Principal) {
-	if p.use == nil || l.store == nil {
+func count(p *Principal) {
+	if p.use == nil || p.use.log.store == nil {
 		return
 	}
 	seen := p.use.seen.Load()
 	for ; p != nil; p = p.parent {
 		raise(&p.use.last, seen)
 		if p.use.count.Add(1) == 1 {
-			l.pend(p.use)
+			p.use.log.pend(p.use)
 		}
 	}
 }

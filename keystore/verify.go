@@ -211,7 +211,7 @@ func (k *Keys) read(ctx context.Context, id string) (*reading, error) {
 		k.fault(ctx, err)
 		return nil, err
 	}
-	return newReading(r), nil
+	return newReading(r, k.usage), nil
 }
 
 // ask is the one place that looks records up. The record is ours.

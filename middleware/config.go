@@ -31,9 +31,11 @@ type Config struct {
 	// Audience is what this service is called in the limits of keys that are
 	// bound to services; compared exactly. Defaults to "": such keys are refused.
 	Audience string
-	// Fresh reads the key from the store on every request, so that no change goes
-	// unnoticed even for MaxStaleness. It costs a Lookup. Principals of Verifiers
-	// that are not built on Keys are as fresh as those make them. Defaults to false.
+	// Fresh reads the key from the store before every request that is admitted, so
+	// that nothing taken from it counts even for MaxStaleness; what was given back
+	// may take so long to be noticed. It costs a Lookup. Principals of Verifiers
+	// that are not these Keys, or built on them, are as fresh as those make them.
+	// Defaults to false.
 	Fresh bool
 
 	// TrustedProxies are the peers whose X-Forwarded-For, X-Forwarded-Proto and
