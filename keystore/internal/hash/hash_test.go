@@ -163,6 +163,8 @@ func hostile() map[string]error {
 		"$sha256$7gk2mxw9qatz$" + digest:         hash.ErrCorrupt,
 		"$SHA256$" + id + "$" + digest:           hash.ErrUnsupported,
 		"$sha256$i=9$" + id + "$" + digest:       hash.ErrUnsupported,
+		"$sha256$=$" + id + "$" + digest:         hash.ErrCorrupt, // a parameter without a name
+		"$sha256$$" + id + "$" + digest:          hash.ErrCorrupt,
 		"$sha512$" + id + "$" + digest:           hash.ErrUnsupported,
 		"$$" + id + "$" + digest:                 hash.ErrUnsupported,
 		"$hmac-sha256$" + id + "$" + digest:      hash.ErrUnsupported,

@@ -25,6 +25,9 @@ func parsePHC(stored string) (phc, error) {
 	p := phc{scheme: f[1], salt: f[len(f)-2], digest: f[len(f)-1]}
 	if len(f) == 5 {
 		p.param, p.value, _ = strings.Cut(f[2], "=")
+		if p.param == "" {
+			return phc{}, ErrCorrupt
+		}
 	}
 	return p, nil
 }
