@@ -2,7 +2,6 @@ package memstore_test
 
 import (
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -25,7 +24,7 @@ func requireUsage(t *testing.T, s keystore.UsageStore, ids []string, want ...key
 // second is n whole seconds after start, in UTC: what a LastUsed can hold.
 func second(n int) time.Time { return at(n).Truncate(time.Second) }
 
-func TestKS13_UsageAddsUp(t *testing.T) {
+func TestUsage_WholeSecondsInUTC(t *testing.T) {
 	t.Parallel()
 	s := open(t)
 	insert(t, s, apiKey("a"), apiKey("A"), apiKey("unused"))
@@ -50,7 +49,7 @@ func TestKS13_UsageAddsUp(t *testing.T) {
 	requireUsage(t, s, []string{"unused"}, keystore.Usage{ID: "unused", Count: 1, LastUsed: second(-1)})
 }
 
-func TestKS13_UsageStaysWithItsRecord(t *testing.T) {
+func TestUsage_StaysWithItsRecord(t *testing.T) {
 	t.Parallel()
 	s := open(t)
 	insert(t, s, apiKey("a"))
@@ -64,35 +63,4 @@ func TestKS13_UsageStaysWithItsRecord(t *testing.T) {
 	requireUsage(t, s, []string{"a"})
 	insert(t, s, apiKey("a"))
 	requireUsage(t, s, []string{"a"})
-}
-
-func TestKS13_UsageChangesNoRecord(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := open(t)
-		insert(t, s, apiKey("a"))
-		heard := watch(t, s)
-		require.Equal(t, [][]string{nil}, heard())
-		addUsage(t, s, keystore.Usage{ID: "a", Count: 1, LastUsed: second(1)})
-		require.Empty(t, heard())
-		require.Equal(t, apiKey("a"), lookup(t, s, "a"))
-		require.NoError(t, s.Update(t.Context(), apiKey("a", op("1"))), "the version has not moved")
-	})
-}
-
-func TestKS13_ConcurrentUsage(t *testing.T) {
-	t.Parallel()
-	s := open(t)
-	insert(t, s, apiKey("a"))
-	const rounds = 100
-	compete(t, func(c int) error {
-		for n := range rounds {
-			if err := s.AddUsage(t.Context(), []keystore.Usage{{ID: "a", Count: 2, LastUsed: second(c*rounds + n)}}); err != nil {
-				return err
-			}
-		}
-		return nil
-	}, nil)
-	requireUsage(t, s, []string{"a"},
-		keystore.Usage{ID: "a", Count: 2 * contenders * rounds, LastUsed: second(contenders*rounds - 1)})
 }

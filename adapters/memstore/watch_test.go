@@ -1,9 +1,6 @@
 package memstore_test
 
 import (
-	"context"
-	"errors"
-	"fmt"
 	"slices"
 	"strconv"
 	"sync"
@@ -38,7 +35,7 @@ func watch(t *testing.T, s keystore.Watcher) (heard func() [][]string) {
 	}
 }
 
-func TestKS12_EveryUpdateAndDelete(t *testing.T) {
+func TestWatch_WhatIsTold(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := open(t)
@@ -73,7 +70,7 @@ func TestKS12_EveryUpdateAndDelete(t *testing.T) {
 	})
 }
 
-func TestKS12_OverflowBecomesAnything(t *testing.T) {
+func TestWatch_OverflowBecomesAnything(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := open(t)
@@ -116,7 +113,7 @@ func TestKS12_OverflowBecomesAnything(t *testing.T) {
 	})
 }
 
-func TestKS12_WaitingIDsAreToldTogether(t *testing.T) {
+func TestWatch_WaitingIDsAreToldTogether(t *testing.T) {
 	t.Parallel()
 	var full []string
 	for n := range 1024 {
@@ -153,7 +150,7 @@ func TestKS12_WaitingIDsAreToldTogether(t *testing.T) {
 }
 
 // changed may use the store, mutations included: it is called under no lock.
-func TestKS12_ChangedMayUseTheStore(t *testing.T) {
+func TestWatch_ChangedMayUseTheStore(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := open(t)
@@ -177,59 +174,4 @@ func TestKS12_ChangedMayUseTheStore(t *testing.T) {
 			require.ErrorIs(t, err, keystore.ErrNotFound, "what is told has happened")
 		}
 	})
-}
-
-func TestKS12_WatchEndsWithItsContext(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := open(t)
-		insert(t, s, apiKey("a"))
-		ctx, cancel := context.WithCancelCause(t.Context())
-		ended := make(chan error, 1)
-		calls := 0
-		go func() { ended <- s.Watch(ctx, func(...string) { calls++ }) }()
-		synctest.Wait()
-		require.Equal(t, 1, calls)
-		cancel(errors.New("enough"))
-		require.ErrorIs(t, <-ended, context.Canceled)
-		require.NoError(t, s.Delete(t.Context(), "a", 0))
-		synctest.Wait()
-		require.Equal(t, 1, calls)
-	})
-}
-
-// A watcher that acts on what it hears ends up with the last version, whatever the interleaving.
-func TestKS12_NothingIsMissed(t *testing.T) {
-	t.Parallel()
-	s := open(t)
-	insert(t, s, apiKey("a", version(0)))
-	const last = contenders * 50
-	ctx, stop := context.WithCancel(t.Context())
-	var watchers sync.WaitGroup
-	for range 4 {
-		watchers.Go(func() {
-			ctx, done := context.WithCancel(ctx)
-			defer done()
-			_ = s.Watch(ctx, func(...string) {
-				if r, err := s.Lookup(ctx, "a"); err == nil && r.Version == last {
-					done()
-				}
-			})
-		})
-	}
-	compete(t, func(c int) error {
-		for n := 0; n < last/contenders; {
-			r, err := s.Lookup(t.Context(), "a")
-			if err != nil {
-				return err
-			}
-			r.Op = fmt.Sprint(c, n)
-			if s.Update(t.Context(), r) == nil {
-				n++
-			}
-		}
-		return nil
-	}, nil)
-	watchers.Wait()
-	stop()
 }
