@@ -72,21 +72,3 @@ func (r *Record) admits(a *Access, limited bool) Outcome {
 	}
 	return OutcomeAccepted
 }
-
-// any reports whether there are limits.
-func (l *Limits) any() bool {
-	return l.Networks != nil || l.DeniedNetworks != nil || l.Audiences != nil || l.Methods != nil || l.ServerOnly ||
-		l.Services != 0 || l.Rate != (Rate{}) || l.IdleTimeout != 0
-}
-
-func (l *Limits) allowNetwork(remote netip.Addr) bool {
-	if l.Networks == nil && l.DeniedNetworks == nil {
-		return true
-	}
-	// No prefix contains an address that is mapped or has a zone: a denied one would pass.
-	remote = remote.Unmap().WithZone("")
-	holds := func(p netip.Prefix) bool { return p.Contains(remote) }
-	return remote.IsValid() &&
-		!slices.ContainsFunc(l.DeniedNetworks, holds) &&
-		(l.Networks == nil || slices.ContainsFunc(l.Networks, holds))
-}
