@@ -16,11 +16,12 @@ type Access struct {
 	Remote      netip.Addr // the client, unmapped; invalid: not known, so outside of every network
 	Browser     bool       // made by a browser
 	Method      string     // HTTP method
+	Route       string     // pattern of the route that was matched, as the router spells it; "": not known
 }
 
 // Admit decides whether p may have access, and counts the use if so. It asks the
 // record and each of its parents, in this order: transport, network, browser,
-// method, audience, env, scopes. It does no I/O, and allocates nothing for a yes.
+// method, route, audience, env, scopes. It does no I/O, and allocates nothing for a yes.
 //
 // The error is a [*RefusedError].
 func (k *Keys) Admit(p *Principal, a *Access) error {
@@ -63,6 +64,8 @@ func (r *Record) admits(a *Access, limited bool) Outcome {
 		return OutcomeBrowserRefused
 	case limited && r.Limits.Methods != nil && !slices.Contains(r.Limits.Methods, a.Method):
 		return OutcomeMethodRefused
+	case limited && !r.Limits.allowRoute(a.Route):
+		return OutcomeRouteRefused
 	case limited && r.Limits.Audiences != nil && !slices.Contains(r.Limits.Audiences, a.Audience):
 		return OutcomeAudienceRefused
 	case !slices.Contains(a.Envs, r.Env):

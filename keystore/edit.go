@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/claviger-go/claviger/keystore/internal/hash"
 	"github.com/claviger-go/claviger/scopes"
 )
 
@@ -32,17 +31,6 @@ func (k *Keys) Lookup(ctx context.Context, id string) (r Record, err error) {
 	return r, wrapStore(err)
 }
 
-// List returns a page of records, newest first. [ErrReadOnly] where the store
-// cannot list.
-func (k *Keys) List(ctx context.Context, f Filter) (page Page, err error) {
-	if k.admin == nil {
-		return Page{}, ErrReadOnly
-	}
-	defer recoverInto(&err)
-	page, err = k.admin.List(ctx, f)
-	return page, wrapStore(err)
-}
-
 // Edit reads a record, lets change alter it, and writes it back; after a conflict
 // it starts over, so change may run more than once. What change returns as error
 // ends it, and nothing is written. The record as stored is returned.
@@ -52,42 +40,42 @@ func (k *Keys) List(ctx context.Context, f Filter) (page Page, err error) {
 // [ErrImmutable]. Revoked records are [ErrRevoked]. What the store holds then counts
 // in this process when Edit returns, also with an error, which may hide a success.
 func (k *Keys) Edit(ctx context.Context, id string, change func(*Record) error) (Record, error) {
-	return k.edit(ctx, id, func(before, after *Record) error {
+	before, after, err := k.edit(ctx, id, func(before, after *Record) error {
 		if err := change(after); err != nil {
 			return err
 		}
 		return k.allowEdit(before, after)
 	})
+	if err != nil {
+		return before, err
+	}
+	k.tellEdit(ctx, &before, &after)
+	return after, nil
 }
 
-func (k *Keys) edit(ctx context.Context, id string, change func(before, after *Record) error) (Record, error) {
+// edit is the one way in which a record changes.
+func (k *Keys) edit(ctx context.Context, id string, change func(before, after *Record) error) (before, after Record, err error) {
 	if k.admin == nil {
-		return Record{}, ErrReadOnly
+		return Record{}, Record{}, ErrReadOnly
 	}
 	defer k.changed(id) // also where nothing is left to do: somebody else may have done it just now
 	for range editAttempts {
-		before, err := k.Lookup(ctx, id)
+		before, err = k.Lookup(ctx, id)
 		if err != nil {
-			return Record{}, err
+			return Record{}, Record{}, err
 		}
 		if !before.Revoked.IsZero() {
-			return before, ErrRevoked
+			return before, Record{}, ErrRevoked
 		}
-		after := before.clone()
+		after = before.clone()
 		if err := change(&before, &after); err != nil {
-			return before, err
+			return before, Record{}, err
 		}
-		err = k.update(ctx, &after)
-		if errors.Is(err, ErrConflict) {
-			continue
+		if err = k.update(ctx, &after); !errors.Is(err, ErrConflict) {
+			return before, after, err
 		}
-		if err != nil {
-			return before, err
-		}
-		k.tellEdit(ctx, &before, &after)
-		return after, nil
 	}
-	return Record{}, fmt.Errorf("keystore: editing %s: %w, %d times over", id, ErrConflict, editAttempts)
+	return Record{}, Record{}, fmt.Errorf("keystore: editing %s: %w, %d times over", id, ErrConflict, editAttempts)
 }
 
 // allowEdit refuses what an edit must not do.
@@ -108,15 +96,20 @@ func (k *Keys) allowEdit(before, after *Record) error {
 		{"Secrets", sameSecrets(before.Secrets, after.Secrets)},
 		{"Created", before.Created.Equal(after.Created)},
 		{"CreatedBy", before.CreatedBy == after.CreatedBy},
+		{"Reminded", before.Reminded == after.Reminded},
 	} {
 		if !f.same {
 			return fmt.Errorf("%w: %s of %s", ErrImmutable, f.name, before.ID)
 		}
 	}
-	now := k.config.Now()
-	expired := !before.Expires.IsZero() && !now.Before(before.Expires)
-	if expired && !before.Expires.Equal(after.Expires) {
-		return fmt.Errorf("%w: %s, on %s; issue a new key", ErrExpired, before.ID, before.Expires.Format(time.RFC3339))
+	if !before.Expires.Equal(after.Expires) {
+		now := k.config.Now()
+		if before.expired(now) {
+			return fmt.Errorf("%w: %s, on %s; issue a new key", ErrExpired, before.ID, before.Expires.Format(time.RFC3339))
+		}
+		if err := k.checkLifetime(now, after.Expires); err != nil && after.Kind == KindAPIKey {
+			return fmt.Errorf("%w: %w", ErrInvalid, err)
+		}
 	}
 	if !before.Scopes.Equal(after.Scopes) {
 		granted, err := k.grant(after.Scopes.Scopes())
@@ -191,29 +184,50 @@ func (k *Keys) Revoke(ctx context.Context, id string, reason Reason) error {
 	return err
 }
 
-var errNothingToDo = errors.New("nothing to do")
-
-// mark sets or clears a mark. It must work however somebody else's adapter filled
-// the rest of the record, which is therefore not looked at.
+// mark sets or clears a mark.
 func (k *Keys) mark(ctx context.Context, id string, which func(*Record) (*Mark, bool), reason Reason) error {
-	_, err := k.edit(ctx, id, func(_, r *Record) error {
+	before, after, err := k.settle(ctx, id, func(r *Record) bool {
 		m, set := which(r)
 		if m.IsZero() != set {
-			return errNothingToDo
+			return false
 		}
 		*m = Mark{}
 		if set {
-			*m = Mark{At: k.config.Now(), Reason: Reason(label(string(reason), maxShort)), By: actor(ctx)}
-			if reason == "" {
-				m.Reason = ReasonUnspecified
-			}
+			*m = k.newMark(ctx, reason)
+		}
+		return true
+	})
+	if after != nil {
+		k.tellEdit(ctx, before, after)
+	}
+	return err
+}
+
+func (k *Keys) newMark(ctx context.Context, reason Reason) Mark {
+	set(&reason, ReasonUnspecified)
+	return Mark{At: k.config.Now(), Reason: Reason(label(string(reason), maxShort)), By: actor(ctx)}
+}
+
+var errNothingToDo = errors.New("nothing to do")
+
+// settle changes a record if change says that there is something to do, and returns
+// it as it was and as it is now; no after: nothing was done. It must work however
+// somebody else's adapter filled the rest of the record, which is therefore not
+// looked at.
+func (k *Keys) settle(ctx context.Context, id string, change func(*Record) bool) (before, after *Record, err error) {
+	was, is, err := k.edit(ctx, id, func(_, r *Record) error {
+		if !change(r) {
+			return errNothingToDo
 		}
 		return nil
 	})
-	if errors.Is(err, errNothingToDo) {
-		return nil
+	switch {
+	case errors.Is(err, errNothingToDo):
+		return &was, nil, nil
+	case err != nil:
+		return nil, nil, err
 	}
-	return err
+	return &was, &is, nil
 }
 
 // Delete removes a record, and the aliases of an imported key. Its children
@@ -231,18 +245,12 @@ func (k *Keys) Delete(ctx context.Context, id string) error {
 	if err := k.remove(ctx, id); err != nil {
 		return err
 	}
-	for f := (Filter{Parent: id, Kind: KindAlias}); ; {
-		page, err := k.List(ctx, f)
+	for alias, err := range k.All(ctx, Filter{Parent: id, Kind: KindAlias}) {
 		if err != nil {
 			return err
 		}
-		for i := range page.Records {
-			if err := k.remove(ctx, page.Records[i].ID); err != nil {
-				return err
-			}
-		}
-		if f.After = page.Next; f.After == "" {
-			break
+		if err := k.remove(ctx, alias.ID); err != nil {
+			return err
 		}
 	}
 	k.happened(ctx, EventDeleted, &Record{ID: id}, "")
@@ -305,26 +313,5 @@ func wrapStore(err error) error {
 func recoverInto(err *error) {
 	if p := recover(); p != nil {
 		*err = unavailable(fmt.Errorf("the store panicked: %v", p))
-	}
-}
-
-// RingUse counts the secrets of all records by the ring secret that they were
-// hashed under; "" counts the others. A ring secret that counts none can go. It
-// reads the whole store.
-func (k *Keys) RingUse(ctx context.Context) (map[string]int, error) {
-	counts := map[string]int{}
-	for f := (Filter{Limit: MaxPage}); ; {
-		page, err := k.List(ctx, f)
-		if err != nil {
-			return nil, err
-		}
-		for i := range page.Records {
-			for _, s := range page.Records[i].Secrets {
-				counts[hash.KeyName(s.Hash)]++
-			}
-		}
-		if f.After = page.Next; f.After == "" {
-			return counts, nil
-		}
 	}
 }

@@ -43,6 +43,7 @@ func TestEdit_EveryFieldIsEditableOrImmutable(t *testing.T) {
 		"Type":         {func(r *keystore.Record) { r.Type = "other" }},
 		"Env":          {func(r *keystore.Record) { r.Env = keystore.EnvTest }},
 		"Created":      {func(r *keystore.Record) { r.Created = now }},
+		"Reminded":     {func(r *keystore.Record) { r.Reminded.Due = 7 }},
 		"CreatedBy":    {func(r *keystore.Record) { r.CreatedBy = "other" }},
 		"Secrets": {
 			func(r *keystore.Record) { r.Secrets = nil },

@@ -259,7 +259,7 @@ func TestRecord_MemberNames(t *testing.T) {
 	require.ElementsMatch(t, strings.Fields(`
 		format id version op kind parent parent_secret owner type env name scopes
 		secrets n hash created expires generation lowest issued seed signer
-		limits networks denied_networks audiences methods server_only services rate requests per burst idle_timeout
-		client redirect_uris grants public grant redirect_uri challenge
+		limits networks denied_networks audiences methods routes server_only services rate requests per burst idle_timeout
+		reminded due expiring expired client redirect_uris grants public grant redirect_uri challenge
 		created_by not_before suspended revoked at reason by`), got)
 }

@@ -2,8 +2,11 @@ package keystore
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
+	"net/netip"
 	"strings"
+	"sync/atomic"
 	"time"
 	"unicode"
 )
@@ -16,24 +19,30 @@ const (
 	EventIssued       EventType = "issued"
 	EventImported     EventType = "imported"
 	EventEdited       EventType = "edited"
+	EventRotated      EventType = "rotated"       // with ReasonCompromised: replaced
+	EventOverlapEnded EventType = "overlap_ended" // before its time
 	EventSuspended    EventType = "suspended"
 	EventResumed      EventType = "resumed"
 	EventRevoked      EventType = "revoked"
 	EventDeleted      EventType = "deleted"
 	EventQuotaRefused EventType = "quota_refused"
+	EventDue          EventType = "due"      // its secret is older than Config.RotateAfter
+	EventExpiring     EventType = "expiring" // within Config.ExpiryNotice
+	EventExpired      EventType = "expired"
 	EventFault        EventType = "fault" // see Err: in the background, or a record that cannot be right
 )
 
 // Event is something that happened to a record, or a fault. It holds no secret.
 type Event struct {
-	Type   EventType
-	Time   time.Time // UTC
-	KeyID  string
-	Kind   Kind
-	Owner  string
-	Actor  string // who did it, as WithActor said
-	Reason Reason
-	Err    error
+	Type    EventType
+	Time    time.Time // UTC
+	KeyID   string
+	Kind    Kind
+	Owner   string
+	Actor   string       // who did it, as WithActor said
+	Network netip.Prefix // where it was seen, for what is found in requests
+	Reason  Reason
+	Err     error
 }
 
 // LogValue implements [slog.LogValuer]: one group, with what is set.
@@ -46,6 +55,9 @@ func (e Event) LogValue() slog.Value {
 		if a.Value.String() != "" {
 			attrs = append(attrs, a)
 		}
+	}
+	if e.Network.IsValid() {
+		attrs = append(attrs, slog.String("network", e.Network.String()))
 	}
 	if e.Err != nil {
 		attrs = append(attrs, slog.String("err", e.Err.Error()))
@@ -86,12 +98,65 @@ func (k *Keys) happened(ctx context.Context, what EventType, r *Record, reason R
 	k.emit(ctx, Event{Type: what, KeyID: r.ID, Kind: r.Kind, Owner: r.Owner, Reason: reason})
 }
 
+// fault tells of what nobody who waits has caused, or could be made to wait for.
 func (k *Keys) fault(ctx context.Context, err error) {
-	k.emit(ctx, Event{Type: EventFault, Err: err})
+	k.tellLater(ctx, Event{Type: EventFault, Err: err})
 }
 
 func (k *Keys) emit(ctx context.Context, e Event) {
-	defer func() { _ = recover() }() // what is done is done, whoever cannot hear of it
 	e.Time, e.Actor = k.config.Now().UTC(), actor(ctx)
-	k.config.OnEvent(ctx, e)
+	k.deliver(ctx, e)
+}
+
+func (k *Keys) deliver(ctx context.Context, e Event) {
+	defer func() { _ = recover() }() // what is done is done, whoever cannot hear of it
+	if k.config.OnEvent != nil {
+		k.config.OnEvent(ctx, e)
+	}
+}
+
+// laterEvents is how many events wait for a hook that is slow.
+const laterEvents = 256
+
+// later are events found in requests, for a goroutine that may wait for the hook.
+type later struct {
+	queue   chan heard
+	dropped atomic.Int64
+}
+
+type heard struct {
+	ctx   context.Context //nolint:containedctx // travels with the event, for its values alone
+	event Event
+}
+
+// tellLater never waits. What the queue cannot take is dropped, and counted.
+func (k *Keys) tellLater(ctx context.Context, e Event) {
+	e.Time, e.Actor = k.config.Now().UTC(), actor(ctx)
+	select {
+	case k.later.queue <- heard{context.WithoutCancel(ctx), e}:
+	default:
+		k.later.dropped.Add(1)
+	}
+}
+
+// runEvents delivers events until ctx ends, and then those that wait already.
+func (k *Keys) runEvents(ctx context.Context) {
+	for {
+		select {
+		case h := <-k.later.queue:
+			k.deliver(h.ctx, h.event) //nolint:contextcheck // the event travels with its own
+		case <-ctx.Done():
+			for {
+				select {
+				case h := <-k.later.queue:
+					k.deliver(h.ctx, h.event) //nolint:contextcheck // the same
+				default:
+					return
+				}
+			}
+		}
+		if n := k.later.dropped.Swap(0); n > 0 {
+			k.emit(ctx, Event{Type: EventFault, Err: fmt.Errorf("keystore: %d events were dropped, since OnEvent took none for too long", n)})
+		}
+	}
 }

@@ -38,7 +38,7 @@ func TestT130_GoldenEvents(t *testing.T) {
 	id := issued.Record.ID
 	_, err = keys.Issue(ann, one)
 	require.ErrorIs(t, err, keystore.ErrQuota)
-	r, err := keys.Import(t.Context(), spec, keystore.NewSecret(foreignText))
+	imported, err := keys.Import(t.Context(), spec, keystore.NewSecret(foreignText))
 	require.NoError(t, err)
 	clock.move(time.Second)
 	_, err = keys.Edit(ann, id, func(r *keystore.Record) error { r.Name = "x"; return nil })
@@ -47,6 +47,14 @@ func TestT130_GoldenEvents(t *testing.T) {
 	require.NoError(t, keys.Suspend(ann, id, keystore.ReasonMisuse)) // nothing, so no event
 	require.NoError(t, keys.Resume(ann, id))
 	require.NoError(t, keys.Resume(ann, id))
+	r, err := keys.Lookup(t.Context(), id)
+	require.NoError(t, err)
+	rotated, err := keys.Rotate(ann, id, r.Version, time.Hour)
+	require.NoError(t, err)
+	require.NoError(t, keys.EndOverlap(ann, id))
+	require.NoError(t, keys.EndOverlap(ann, id))
+	replaced, err := keys.Replace(ann, id)
+	require.NoError(t, err)
 	require.NoError(t, keys.Revoke(ann, id, ""))
 	require.NoError(t, keys.Revoke(ann, id, ""))
 	require.NoError(t, keys.Delete(t.Context(), id))
@@ -55,6 +63,7 @@ func TestT130_GoldenEvents(t *testing.T) {
 	})
 	_, err = keys.Verify(t.Context(), foreignText)
 	requireUnavailable(t, err)
+	require.NoError(t, keys.Close())
 
 	golden := `
 event.type=issued event.time=2026-11-22T03:00:00.000Z event.key_id=ID event.kind=api_key event.owner=acme event.actor=ann
@@ -63,18 +72,23 @@ event.type=imported event.time=2026-11-22T03:00:00.000Z event.key_id=IMPORTED ev
 event.type=edited event.time=2026-11-22T03:00:01.000Z event.key_id=ID event.kind=api_key event.owner=acme event.actor=ann
 event.type=suspended event.time=2026-11-22T03:00:01.000Z event.key_id=ID event.kind=api_key event.owner=acme event.actor=ann event.reason=misuse
 event.type=resumed event.time=2026-11-22T03:00:01.000Z event.key_id=ID event.kind=api_key event.owner=acme event.actor=ann event.reason=misuse
+event.type=rotated event.time=2026-11-22T03:00:01.000Z event.key_id=ID event.kind=api_key event.owner=acme event.actor=ann
+event.type=overlap_ended event.time=2026-11-22T03:00:01.000Z event.key_id=ID event.kind=api_key event.owner=acme event.actor=ann
+event.type=rotated event.time=2026-11-22T03:00:01.000Z event.key_id=ID event.kind=api_key event.owner=acme event.actor=ann event.reason=compromised
 event.type=revoked event.time=2026-11-22T03:00:01.000Z event.key_id=ID event.kind=api_key event.owner=acme event.actor=ann event.reason=unspecified
 event.type=deleted event.time=2026-11-22T03:00:01.000Z event.key_id=ID
 event.type=fault event.time=2026-11-22T03:00:01.000Z event.err="keystore: the store answered a Lookup of \"ALIAS\" with the record \"7Gk2mXw9QaTz\""
 `
-	for name, value := range map[string]string{"=ID": "=" + id, "IMPORTED": r.ID, "ALIAS": aliasID(foreignText)[:64] + "…"} {
+	for name, value := range map[string]string{"=ID": "=" + id, "IMPORTED": imported.ID, "ALIAS": aliasID(foreignText)[:64] + "…"} {
 		golden = strings.ReplaceAll(golden, name, value)
 	}
 	written := lines.String()
 	start := strings.Index(written, "quota_refused")
 	unissued := written[strings.Index(written[start:], "key_id=")+start+len("key_id="):][:12]
 	require.Equal(t, strings.TrimPrefix(strings.ReplaceAll(golden, "NEW", unissued), "\n"), written)
-	require.NotContains(t, written, issued.Credential.Reveal())
+	for _, secret := range []keystore.Issued{issued, rotated, replaced} {
+		require.NotContains(t, written, secret.Credential.Reveal())
+	}
 	require.NotContains(t, written, foreignText)
 }
 

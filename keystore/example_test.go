@@ -127,6 +127,47 @@ func ExampleKeys_Revoke() {
 	// keystore: refused: credential-revoked
 }
 
+// A key is rotated: for a while both secrets work, then the new one alone.
+func ExampleKeys_Rotate() {
+	ctx, now := context.Background(), time.Date(2026, time.November, 22, 3, 0, 0, 0, time.UTC)
+	keys := must(keystore.New(memstore.New(), keystore.Config{Now: func() time.Time { return now }}))
+	defer keys.Close()
+	issued := must(keys.Issue(ctx, keystore.Spec{Owner: "account-42"}))
+
+	renewed := must(keys.Rotate(ctx, issued.Record.ID, issued.Record.Version, keystore.DefaultOverlap))
+	old := must(keys.Verify(ctx, issued.Credential.Reveal()))
+	_, until, deprecated := old.Deprecated()
+	fmt.Println(deprecated, until)
+
+	now = now.Add(keystore.DefaultOverlap)
+	_, err := keys.Verify(ctx, issued.Credential.Reveal())
+	fmt.Println(err != nil)
+	fmt.Println(must(keys.Verify(ctx, renewed.Credential.Reveal())).KeyID() == issued.Record.ID)
+	// Output:
+	// true 2026-11-23 03:00:00 +0000 UTC
+	// true
+	// true
+}
+
+// Which keys have a secret that is too old.
+func ExampleKeys_Due() {
+	ctx, now := context.Background(), time.Date(2026, time.November, 22, 3, 0, 0, 0, time.UTC)
+	keys := must(keystore.New(memstore.New(), keystore.Config{Now: func() time.Time { return now }}))
+	defer keys.Close()
+	must(keys.Issue(ctx, keystore.Spec{Owner: "account-42", Name: "nightly import"}))
+	now = now.Add(90 * 24 * time.Hour)
+	must(keys.Issue(ctx, keystore.Spec{Owner: "account-42", Name: "new"}))
+
+	for r, err := range keys.Due(ctx, 0) {
+		if err != nil {
+			panic(err)
+		}
+		fmt.Println(r.Name, "since", r.Secrets[0].Created.Format(time.DateOnly))
+	}
+	// Output:
+	// nightly import since 2026-11-22
+}
+
 // customers stands for a table that a service has already: SHA-256 of each key, in hex, and whose it is.
 type customers map[string]string
 

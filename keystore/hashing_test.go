@@ -160,6 +160,7 @@ func TestT032_HostileStoredHash(t *testing.T) {
 		_, err := fresh.Verify(t.Context(), text)
 		require.ErrorIs(t, err, keystore.ErrUnavailable, desc)
 		requireUnavailable(t, err)
+		require.NoError(t, fresh.Close())
 		require.Len(t, faults, 1, desc)
 		require.ErrorContains(t, faults[0], id, desc)
 		require.Less(t, len(err.Error()), 1000, desc)

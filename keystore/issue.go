@@ -39,7 +39,8 @@ type Spec struct {
 	Limits Limits
 	// NotBefore is when the key begins to work. Defaults to now.
 	NotBefore time.Time
-	// Expires is the instant from which the key works no more. Defaults to never.
+	// Expires is the instant from which the key works no more. Defaults to
+	// [Config.DefaultLifetime] from now, or never.
 	Expires time.Time
 
 	// MaxPerOwner refuses the key (ErrQuota) if Owner would then have more live
@@ -161,14 +162,20 @@ func (k *Keys) draft(ctx context.Context, spec Spec) (Record, error) {
 		Created: now, CreatedBy: actor(ctx), Meta: spec.Meta,
 	}.clone()
 	set(&r.Env, EnvLive)
+	if r.Expires.IsZero() && k.config.DefaultLifetime > 0 {
+		r.Expires = now.Add(k.config.DefaultLifetime)
+	}
 	var problems []error
 	if spec.Owner == "" {
 		problems = append(problems, errors.New("Owner is empty: want the account that the key belongs to"))
 	}
-	if !spec.Expires.IsZero() && !now.Before(spec.Expires) {
-		problems = append(problems, fmt.Errorf("Expires %s has passed", spec.Expires.Format(time.RFC3339)))
+	if r.expired(now) {
+		problems = append(problems, fmt.Errorf("Expires %s has passed", r.Expires.Format(time.RFC3339)))
 	}
-	if !spec.Expires.IsZero() && !spec.NotBefore.Before(spec.Expires) {
+	if err := k.checkLifetime(now, r.Expires); err != nil {
+		problems = append(problems, err)
+	}
+	if r.expired(r.NotBefore) {
 		problems = append(problems, errors.New("NotBefore is not before Expires: the key would never work"))
 	}
 	if spec.MaxPerOwner < 0 {
@@ -204,6 +211,18 @@ func (k *Keys) create(ctx context.Context, r *Record, spec Spec) error {
 		return fmt.Errorf("%w: %d of %d %s are in use; delete or revoke one first", err, spec.MaxPerOwner, spec.MaxPerOwner, what)
 	}
 	return err
+}
+
+// checkLifetime refuses an expiry beyond what the policy allows.
+func (k *Keys) checkLifetime(now, expires time.Time) error {
+	switch longest := k.config.MaxLifetime; {
+	case longest == 0:
+	case expires.IsZero():
+		return fmt.Errorf("Expires is not set: want at most %v from now (Config.MaxLifetime)", longest)
+	case expires.After(now.Add(longest)):
+		return fmt.Errorf("Expires %s: want at most %v from now (Config.MaxLifetime)", expires.Format(time.RFC3339), longest)
+	}
+	return nil
 }
 
 // weak reports whether text cannot hold 128 bits: a hex digit carries 4 bits, any

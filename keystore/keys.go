@@ -73,10 +73,29 @@ type Config struct {
 	// usage, and so how much of them a crash loses. Defaults to 10 s.
 	UsageInterval time.Duration
 
-	// OnEvent hears of every mutation made through these Keys, and of every fault
-	// that was met in the background or that a person has to look into. It is
-	// called in the goroutine that made the change or met the fault and should
-	// return soon; a panic in it is dropped. Defaults to nobody.
+	// DefaultLifetime is how long a key lives whose Spec names no Expires.
+	// Defaults to MaxLifetime.
+	DefaultLifetime time.Duration
+	// MaxLifetime bounds how far ahead of now a key's expiry may be set. Keys that
+	// exist are left as they are. Defaults to no bound: keys may live for ever.
+	MaxLifetime time.Duration
+	// RotateAfter is the age at which a secret should be rotated, for [Keys.Due]
+	// and [EventDue]. Defaults to 90 days.
+	RotateAfter time.Duration
+	// ExpiryNotice is how long before its expiry a key is told of, by
+	// [Keys.ExpiringWithin] and [EventExpiring]. Defaults to 14 days.
+	ExpiryNotice time.Duration
+	// RemindInterval is how often [Keys.Remind] runs while OnEvent is set: first
+	// after ten minutes, or one interval if that is shorter. Negative: never.
+	// Defaults to 24 h.
+	RemindInterval time.Duration
+
+	// OnEvent hears of every mutation made through these Keys, of reminders, and of
+	// what was met in the background or that a person has to look into. Mutations
+	// are told in the goroutine that made them, before they return. All else is
+	// told by one goroutine, one after the other, so that no request waits for it;
+	// of more than 256 that wait some are dropped, which is told as well. It has to
+	// be safe for concurrent use; a panic in it is dropped. Defaults to nobody.
 	OnEvent func(context.Context, Event)
 
 	// Now is the clock. Defaults to time.Now.
@@ -97,9 +116,10 @@ func (e *ConfigError) Error() string {
 // Keys issues, verifies and manages credentials that live in a store. It is the
 // one object of this package that an app holds.
 //
-// Safe for concurrent use. While open it runs two goroutines: one that watches
-// the store, if the store is a [Watcher], and one that writes usage, if it is a
-// [UsageStore]. [Keys.Close] ends them.
+// Safe for concurrent use. While open it runs goroutines: one that watches the
+// store, if the store is a [Watcher], one that writes usage, if it is a [UsageStore],
+// and with OnEvent one that delivers events and one that looks for keys to remind
+// of. [Keys.Close] ends them.
 type Keys struct {
 	config Config
 	tagKey credential.TagKey
@@ -115,6 +135,7 @@ type Keys struct {
 	changes atomic.Uint64
 	proving singleflight.Group
 	usage   *usageLog
+	later   later
 
 	stop   context.CancelFunc
 	closed sync.Once
@@ -152,6 +173,13 @@ func New(store KeyStore, config Config) (*Keys, error) {
 	if usageStore != nil {
 		k.ended.Go(func() { k.usage.run(running) })
 	}
+	if config.OnEvent != nil {
+		k.later.queue = make(chan heard, laterEvents)
+		k.ended.Go(func() { k.runEvents(running) })
+		if k.admin != nil && config.RemindInterval > 0 {
+			k.ended.Go(func() { k.runReminders(running) })
+		}
+	}
 	return k, nil
 }
 
@@ -162,11 +190,12 @@ func defaults(c *Config) {
 	set(&c.LookupTimeout, 250*time.Millisecond)
 	set(&c.CacheEntries, 100_000)
 	set(&c.UsageInterval, 10*time.Second)
+	set(&c.DefaultLifetime, c.MaxLifetime)
+	set(&c.RotateAfter, 90*24*time.Hour)
+	set(&c.ExpiryNotice, 14*24*time.Hour)
+	set(&c.RemindInterval, 24*time.Hour)
 	if c.Now == nil {
 		c.Now = time.Now
-	}
-	if c.OnEvent == nil {
-		c.OnEvent = func(context.Context, Event) {}
 	}
 }
 
@@ -214,6 +243,7 @@ func (k *Keys) compile() error {
 	if c.UsageInterval < time.Millisecond || c.UsageInterval > time.Hour {
 		bad("UsageInterval", c.UsageInterval, "1ms to 1h")
 	}
+	problems = append(problems, c.lifetimeProblems()...)
 	derived, names, err := c.Ring.derive("hash")
 	if err != nil {
 		problems = append(problems, err)
@@ -224,6 +254,29 @@ func (k *Keys) compile() error {
 	}
 	k.hasher = hash.New(keys, c.SlowHash, max(c.ConcurrentHashes, 1))
 	return errors.Join(problems...)
+}
+
+// lifetimeProblems reports what about the policy for keys' lives cannot be.
+func (c *Config) lifetimeProblems() (problems []error) {
+	for _, d := range []struct {
+		field string
+		value time.Duration
+		off   bool // what else the field may say
+	}{
+		{"MaxLifetime", c.MaxLifetime, c.MaxLifetime == 0},
+		{"DefaultLifetime", c.DefaultLifetime, c.DefaultLifetime == c.MaxLifetime},
+		{"RotateAfter", c.RotateAfter, false},
+		{"ExpiryNotice", c.ExpiryNotice, false},
+		{"RemindInterval", c.RemindInterval, c.RemindInterval < 0},
+	} {
+		if d.value < time.Minute && !d.off {
+			problems = append(problems, &ConfigError{"keystore: Config." + d.field, d.value, "at least 1m"})
+		}
+	}
+	if c.MaxLifetime > 0 && c.DefaultLifetime > c.MaxLifetime {
+		problems = append(problems, &ConfigError{"keystore: Config.DefaultLifetime", c.DefaultLifetime, "at most MaxLifetime"})
+	}
+	return problems
 }
 
 // isNil also sees a nil pointer inside of an interface.

@@ -77,6 +77,12 @@ func TestT133_EachField(t *testing.T) {
 		{"UsageInterval", keystore.Config{UsageInterval: -1}},
 		{"UsageInterval", keystore.Config{UsageInterval: 2 * time.Hour}},
 		{"MaxStaleness", keystore.Config{MaxStaleness: 24 * time.Hour}},
+		{"MaxLifetime", keystore.Config{MaxLifetime: time.Second}},
+		{"DefaultLifetime", keystore.Config{DefaultLifetime: -time.Hour}},
+		{"DefaultLifetime", keystore.Config{DefaultLifetime: 25 * time.Hour, MaxLifetime: time.Minute}},
+		{"RotateAfter", keystore.Config{RotateAfter: -1}},
+		{"ExpiryNotice", keystore.Config{ExpiryNotice: time.Second}},
+		{"RemindInterval", keystore.Config{RemindInterval: time.Second}},
 	} {
 		keys, err := keystore.New(memstore.New(), tt.config)
 		require.Nil(t, keys, tt.field)

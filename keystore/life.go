@@ -124,10 +124,15 @@ func (k *Keys) stand(ctx context.Context, e *cache.Entry[*reading], secret uint3
 	return s, nil
 }
 
+// One rule for all times: what expires at an instant is expired then.
+func (r *Record) expired(now time.Time) bool { return !r.Expires.IsZero() && !now.Before(r.Expires) }
+
+func (s *StoredSecret) expired(now time.Time) bool {
+	return !s.Expires.IsZero() && !now.Before(s.Expires)
+}
+
 // life tells whether the record, and the secret with this number, count at now.
-// One rule for all times: something that expires at an instant is expired then.
 func (r *Record) life(secret uint32, now time.Time) Outcome {
-	expired := func(at time.Time) bool { return !at.IsZero() && !now.Before(at) }
 	switch {
 	case !r.Revoked.IsZero():
 		return OutcomeRevoked
@@ -135,7 +140,7 @@ func (r *Record) life(secret uint32, now time.Time) Outcome {
 		return OutcomeSuspended
 	case now.Before(r.NotBefore):
 		return OutcomeNotYetValid
-	case expired(r.Expires):
+	case r.expired(now):
 		return OutcomeExpired
 	}
 	if secret == 0 {
@@ -145,7 +150,7 @@ func (r *Record) life(secret uint32, now time.Time) Outcome {
 	switch {
 	case !ok:
 		return OutcomeOrphaned
-	case expired(s.Expires):
+	case s.expired(now):
 		return OutcomeExpired
 	}
 	return OutcomeAccepted

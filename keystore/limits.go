@@ -17,6 +17,7 @@ type Limits struct {
 	DeniedNetworks []netip.Prefix `json:"denied_networks,omitzero"` // refused even so
 	Audiences      []string       `json:"audiences,omitzero"`       // services that may accept it; exact match
 	Methods        []string       `json:"methods,omitzero"`         // HTTP methods allowed
+	Routes         []string       `json:"routes,omitzero"`          // patterns of the routes allowed, as the router spells them, without a method
 	ServerOnly     bool           `json:"server_only,omitzero"`     // refuse requests that a browser made
 	Services       int            `json:"services,omitzero"`        // how many services may use it; not enforced yet
 	Rate           Rate           `json:"rate,omitzero"`            // not enforced yet
@@ -42,6 +43,7 @@ func (l *Limits) problems() []error {
 		{"DeniedNetworks", l.DeniedNetworks == nil, len(l.DeniedNetworks)},
 		{"Audiences", l.Audiences == nil, len(l.Audiences)},
 		{"Methods", l.Methods == nil, len(l.Methods)},
+		{"Routes", l.Routes == nil, len(l.Routes)},
 	} {
 		if !list.null && (list.size == 0 || list.size > maxList) {
 			bad("Limits.%s has %d entries: want 1 to %d, or nil for no limit", list.field, list.size, maxList)
@@ -59,6 +61,11 @@ func (l *Limits) problems() []error {
 	for _, a := range l.Audiences {
 		if err := checkText(a, maxLabel); err != nil || a == "" {
 			bad("Limits.Audiences: %q: want 1 to %d bytes of text", cut(a), maxLabel)
+		}
+	}
+	for _, route := range l.Routes {
+		if err := checkText(route, maxLabel); err != nil || strings.ContainsRune(route, ' ') || !strings.Contains(route, "/") {
+			bad("Limits.Routes: %q: want the pattern of a route, such as /claims/{id}, without a method", cut(route))
 		}
 	}
 	for _, m := range l.Methods {
@@ -83,8 +90,8 @@ func (l *Limits) checkEnforced() error {
 
 // any reports whether there are limits.
 func (l *Limits) any() bool {
-	return l.Networks != nil || l.DeniedNetworks != nil || l.Audiences != nil || l.Methods != nil || l.ServerOnly ||
-		l.Services != 0 || l.Rate != (Rate{}) || l.IdleTimeout != 0
+	return l.Networks != nil || l.DeniedNetworks != nil || l.Audiences != nil || l.Methods != nil || l.Routes != nil ||
+		l.ServerOnly || l.Services != 0 || l.Rate != (Rate{}) || l.IdleTimeout != 0
 }
 
 func (l *Limits) allowNetwork(remote netip.Addr) bool {
@@ -97,4 +104,16 @@ func (l *Limits) allowNetwork(remote netip.Addr) bool {
 	return remote.IsValid() &&
 		!slices.ContainsFunc(l.DeniedNetworks, holds) &&
 		(l.Networks == nil || slices.ContainsFunc(l.Networks, holds))
+}
+
+// allowRoute compares the pattern of the matched route. One that is not known is no
+// route that could have been allowed.
+func (l *Limits) allowRoute(pattern string) bool {
+	if l.Routes == nil {
+		return true
+	}
+	if _, path, ok := strings.Cut(pattern, " "); ok {
+		pattern = strings.TrimLeft(path, " \t") // ServeMux: [METHOD ][HOST]/[PATH]
+	}
+	return slices.Contains(l.Routes, pattern)
 }

@@ -76,6 +76,16 @@ func (p *Principal) Expires() time.Time {
 	return earliest
 }
 
+// Deprecated reports whether the key was presented with a secret that has been
+// rotated away: since when, and until when it works.
+func (p *Principal) Deprecated() (since, until time.Time, ok bool) {
+	r := p.record
+	if p.secret == 0 || len(r.Secrets) < maxSecret || r.Secrets[0].N == p.secret {
+		return time.Time{}, time.Time{}, false
+	}
+	return r.Secrets[0].Created, r.end(p.secret), true
+}
+
 // Meta returns one of the app's own notes on the key.
 func (p *Principal) Meta(name string) (string, bool) {
 	value, ok := p.record.Meta[name]
@@ -103,7 +113,7 @@ func (p *Principal) Allows(scope scopes.Scope) bool {
 }
 
 // Limited reports whether where a request comes from matters to [Keys.Admit]: if
-// not, Access.Remote, Browser and Method may stay unset.
+// not, Access.Remote, Browser, Method and Route may stay unset.
 func (p *Principal) Limited() bool {
 	for ; p != nil; p = p.parent {
 		if p.limited {

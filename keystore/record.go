@@ -63,11 +63,16 @@ func (m Mark) IsZero() bool { return m.At.IsZero() }
 // log in.
 //
 // It encodes itself as JSON with a format number (see [Record.MarshalJSON]); an
-// adapter stores that encoding and no selection of fields.
+// adapter stores that encoding and no selection of fields. What Keys writes takes
+// at most about 1 MB; texts are UTF-8 without control characters, and those that
+// List filters on have at most 256 bytes; times are from 1970 to 9999.
 type Record struct { //nolint:recvcheck // json.Marshal takes one by value, Unmarshal cannot
-	ID      string `json:"id"`      // 1 to 80 bytes of [0-9A-Za-z:]
-	Version uint64 `json:"version"` // grows by one with each Update
+	ID string `json:"id"` // 1 to 80 bytes of [0-9A-Za-z:]
+	// Version grows by one with each Update. Keys begins with the time, in Unix
+	// microseconds, so that an id used again repeats none. At most 2^53-1.
+	Version uint64 `json:"version"`
 	// Op is 16 hex digits, random, of the mutation that wrote the record last.
+	// Never empty where Keys wrote it.
 	Op   string `json:"op,omitzero"`
 	Kind Kind   `json:"kind"`
 
@@ -88,13 +93,15 @@ type Record struct { //nolint:recvcheck // json.Marshal takes one by value, Unma
 	Client     Client         `json:"client,omitzero"`
 	Grant      Grant          `json:"grant,omitzero"`
 
-	Created   time.Time `json:"created"`
+	Created   time.Time `json:"created"` // List goes by it
 	CreatedBy string    `json:"created_by,omitzero"`
 	NotBefore time.Time `json:"not_before,omitzero"` // zero: at once
 	Expires   time.Time `json:"expires,omitzero"`    // zero: never; expired from this instant on
 
 	Suspended Mark `json:"suspended,omitzero"`
 	Revoked   Mark `json:"revoked,omitzero"`
+
+	Reminded Reminded `json:"reminded,omitzero"`
 
 	Meta map[string]string `json:"meta,omitzero"` // the app's own notes
 }
@@ -115,6 +122,13 @@ type Generation struct {
 	Expires time.Time `json:"expires,omitzero"`
 	Seed    []byte    `json:"seed,omitzero"`
 	Signer  string    `json:"signer,omitzero"` // the name of the signing key
+}
+
+// Reminded is what [Keys.Remind] has told of a record, so that it tells it once.
+type Reminded struct {
+	Due      uint32    `json:"due,omitzero"`      // the number of the secret that is too old
+	Expiring time.Time `json:"expiring,omitzero"` // the Expires that comes near
+	Expired  time.Time `json:"expired,omitzero"`  // the Expires that has come
 }
 
 // Client is what a record of kind client says besides.
@@ -138,6 +152,7 @@ func (r Record) clone() Record {
 	r.Limits.DeniedNetworks = slices.Clone(r.Limits.DeniedNetworks)
 	r.Limits.Audiences = slices.Clone(r.Limits.Audiences)
 	r.Limits.Methods = slices.Clone(r.Limits.Methods)
+	r.Limits.Routes = slices.Clone(r.Limits.Routes)
 	r.Client.RedirectURIs = slices.Clone(r.Client.RedirectURIs)
 	r.Client.Grants = slices.Clone(r.Client.Grants)
 	r.Meta = maps.Clone(r.Meta)
@@ -169,6 +184,8 @@ func (r *Record) times() []recordTime {
 		{"Revoked.At", &r.Revoked.At},
 		{"Generation.Issued", &r.Generation.Issued},
 		{"Generation.Expires", &r.Generation.Expires},
+		{"Reminded.Expiring", &r.Reminded.Expiring},
+		{"Reminded.Expired", &r.Reminded.Expired},
 	}
 	for i := range r.Secrets {
 		s := &r.Secrets[i]

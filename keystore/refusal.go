@@ -33,6 +33,7 @@ const (
 	OutcomeNetworkRefused  Outcome = "network-refused"
 	OutcomeBrowserRefused  Outcome = "browser-refused"
 	OutcomeMethodRefused   Outcome = "method-refused"
+	OutcomeRouteRefused    Outcome = "route-refused"
 	OutcomeAudienceRefused Outcome = "audience-refused"
 	OutcomeEnvRefused      Outcome = "env-refused"
 	OutcomeScopeMissing    Outcome = "scope-missing"

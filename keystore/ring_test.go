@@ -217,6 +217,7 @@ func TestT031_MissingRingSecret(t *testing.T) {
 			_, err := keys.Verify(t.Context(), text)
 			requireUnavailable(t, err)
 		}
+		require.NoError(t, keys.Close())
 		require.Len(t, faults, 2)
 		require.ErrorContains(t, faults[0], id)
 		require.ErrorContains(t, faults[0], `"2026"`)
@@ -265,6 +266,7 @@ func TestRehash_ThatFails(t *testing.T) {
 			for range 3 {
 				requireAccepted(t, keys, text)
 			}
+			require.NoError(t, keys.Close())
 			require.Equal(t, row.wantFaults, faults)
 
 			store.bendWrites(nil)

@@ -222,9 +222,15 @@ func openKeys(t testing.TB, store keystore.KeyStore, config keystore.Config) *ke
 // issue returns the id and the text of a new key.
 func issue(t testing.TB, keys *keystore.Keys, spec keystore.Spec) (id, text string) {
 	t.Helper()
+	r, text := issueRecord(t, keys, spec)
+	return r.ID, text
+}
+
+func issueRecord(t testing.TB, keys *keystore.Keys, spec keystore.Spec) (r keystore.Record, text string) {
+	t.Helper()
 	issued, err := keys.Issue(t.Context(), spec)
 	require.NoError(t, err)
-	return issued.Record.ID, issued.Credential.Reveal()
+	return issued.Record, issued.Credential.Reveal()
 }
 
 func requireAccepted(t testing.TB, keys *keystore.Keys, text string) *keystore.Principal {

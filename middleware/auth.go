@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strconv"
 	"sync"
+	"time"
 
 	"github.com/claviger-go/claviger/keystore"
 	"github.com/claviger-go/claviger/middleware/internal/identity"
@@ -133,6 +135,9 @@ func (a *Auth) Admit(w http.ResponseWriter, r *http.Request, asked scopes.Requir
 		return r, true
 	}
 	a.mark(w.Header(), v.source)
+	if since, until, ok := v.principal.Deprecated(); ok {
+		markDeprecated(w.Header(), since, until)
+	}
 	ctx := identity.With(r.Context(), v.principal)
 	if v.source == querySource {
 		ctx = context.WithValue(ctx, takenKey{}, keystore.NewSecret(v.text))
@@ -158,6 +163,13 @@ func (a *Auth) mark(h http.Header, source string) {
 			h["Cache-Control"] = slices.Concat(said, a.shared.private) // of several the strictest counts
 		}
 	}
+}
+
+// markDeprecated tells who still uses a secret that was rotated away since when
+// (RFC 9745) and until when (RFC 8594).
+func markDeprecated(h http.Header, since, until time.Time) {
+	h.Set("Deprecation", "@"+strconv.FormatInt(since.Unix(), 10))
+	h.Set("Sunset", until.UTC().Format(http.TimeFormat))
 }
 
 // verdict is what decide found, for the answer and for OnDecision.
@@ -192,7 +204,7 @@ func (a *Auth) decide(v *verdict, r *http.Request, asked scopes.Requirement) {
 	}
 	access := keystore.Access{Requirement: asked, Envs: a.envs, Audience: a.config.Audience, Secure: true}
 	if v.principal.Limited() {
-		access.Remote, access.Browser, access.Method = a.client(r), browser(r.Header), r.Method
+		access.Remote, access.Browser, access.Method, access.Route = a.client(r), browser(r.Header), r.Method, r.Pattern
 	}
 	if err := a.admit(r.Context(), v.principal, &access); err != nil {
 		v.hold(err)

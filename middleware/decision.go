@@ -26,7 +26,7 @@ type Decision struct {
 	Source  string             // header or "query"; empty without a credential
 	Remote  netip.Addr         // the client, as far as it can be known
 	Method  string             // cut to 32 bytes
-	Pattern string             // of the matched route, where the router tells (http.ServeMux)
+	Pattern string             // of the matched route, where the router tells (ServeMux, gin)
 	Asked   scopes.Requirement // by the route
 	Missing []scopes.Scope
 

@@ -9,7 +9,7 @@ import (
 
 // Explain tells an operator why the key with this id would be refused here: the
 // [*keystore.RefusedError] that a request would meet, nil if it would be admitted.
-// It supposes a request from a network and with a method that the key allows, over
+// It supposes a request from a network, with a method and on a route that the key allows, over
 // HTTPS and from no browser, and counts no use. The store is read, but a key that
 // the cache says is suspended or expired may be so for MaxStaleness.
 func (a *Auth) Explain(ctx context.Context, id string, asked scopes.Requirement) error {
@@ -23,7 +23,7 @@ func (a *Auth) Explain(ctx context.Context, id string, asked scopes.Requirement)
 		if r, err = a.keys.Lookup(ctx, id); err != nil {
 			return err
 		}
-		r.Limits.Networks, r.Limits.DeniedNetworks, r.Limits.Methods = nil, nil, nil
+		r.Limits.Networks, r.Limits.DeniedNetworks, r.Limits.Methods, r.Limits.Routes = nil, nil, nil, nil
 		if r.Kind != keystore.KindAlias { // another name of its parent
 			err = keystore.NewPrincipal(r).Check(&access)
 		}

@@ -75,6 +75,8 @@ func (a *Auth) encodeRefusals() {
 			"This credential is for servers only and may not be used from a browser."),
 		keystore.OutcomeMethodRefused: a.encode("method-refused", http.StatusForbidden, "Method refused",
 			"This credential may not be used with this method."),
+		keystore.OutcomeRouteRefused: a.encode("route-refused", http.StatusForbidden, "Route refused",
+			"This credential may not be used on this route."),
 		keystore.OutcomeAudienceRefused: a.encode("audience-refused", http.StatusForbidden, "Service refused",
 			"This credential may not be used with this service."),
 		keystore.OutcomeEnvRefused: a.encode("env-refused", http.StatusForbidden, "Environment refused",

@@ -56,6 +56,9 @@ func (g *Guard) Optional() gin.HandlerFunc { return g.guard(scopes.Optional()) }
 
 func (g *Guard) guard(asked scopes.Requirement) gin.HandlerFunc {
 	return func(c *gin.Context) {
+		if path := c.FullPath(); path != "" {
+			c.Request.Pattern = path // for keys that are bound to routes, and for the audit
+		}
 		r, ok := g.auth.Admit(c.Writer, c.Request, asked)
 		if !ok {
 			c.Abort()

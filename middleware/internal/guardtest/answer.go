@@ -133,6 +133,15 @@ X-Content-Type-Options: nosniff
 {"type":"urn:claviger:problem:method-refused","title":"Method refused","status":403,"detail":"This credential may not be used with this method."}
 `
 
+	routeRefused = `403 Forbidden
+Cache-Control: no-store
+Content-Length: 141
+Content-Type: application/problem+json
+X-Content-Type-Options: nosniff
+
+{"type":"urn:claviger:problem:route-refused","title":"Route refused","status":403,"detail":"This credential may not be used on this route."}
+`
+
 	audienceRefused = `403 Forbidden
 Cache-Control: no-store
 Content-Length: 150

@@ -170,3 +170,21 @@ func (mount Mount) envAndMethod(t *testing.T) {
 	v.expect(t, request("DELETE", "/any", "Authorization: Bearer {getter}"), methodRefused)
 	v.expect(t, request("DELETE", "/any", "Authorization: Bearer {getter}", "X-HTTP-Method-Override: GET"), methodRefused)
 }
+
+// A key for some routes is judged by the pattern that was matched, however the path
+// is spelled; without a pattern it is refused (T-048).
+func (mount Mount) limitedRoutes(t *testing.T) {
+	t.Parallel()
+	v := open(t, mount).serve(t, middleware.Config{})
+	key := "Authorization: Bearer {routed}"
+	for target, want := range map[string]string{
+		"/claims/7": admitted, "/claims/7?a=/claims": admitted, "/claims/%37": admitted,
+		"/claims": routeRefused, "/claims?/claims/{id}": routeRefused, "/any": routeRefused,
+	} {
+		v.expect(t, get(target, key), want)
+	}
+	outside := &server{service: v.service}
+	outside.start(t, outside.auth(t, middleware.Config{}).Require("claims:read")(outside))
+	outside.expect(t, get("/claims/7", key), routeRefused)
+	outside.expect(t, get("/claims/7", "Authorization: Bearer {read}"), admitted)
+}

@@ -7,6 +7,8 @@ import (
 	"io"
 	"net/http"
 	"net/netip"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -72,7 +74,10 @@ func (mount Mount) decisions(t *testing.T) {
 				t.Fatalf("%q: OnDecision heard of %d requests", answer, len(v.decisions))
 			}
 			got := v.decisions[0]
-			got.Pattern = "" // ServeMux tells it, gin does not
+			if _, path, _ := strings.Cut(tt.raw, " "); !strings.HasPrefix(path, got.Pattern[strings.IndexByte(got.Pattern, '/'):]) {
+				t.Errorf("the pattern of the route is %q", got.Pattern)
+			}
+			got.Pattern = ""
 			tt.want.Time, tt.want.Remote, tt.want.Method = s.clock.now(), netip.MustParseAddr("127.0.0.1"), http.MethodGet
 			if heard, want := fmt.Sprintf("%+v", got), fmt.Sprintf("%+v", tt.want); heard != want {
 				t.Errorf("OnDecision heard\n%s\ninstead of\n%s", heard, want)
@@ -186,4 +191,32 @@ func (mount Mount) fresh(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Answers to who still uses a secret that was rotated away say so, refusals do not.
+func (mount Mount) rotated(t *testing.T) {
+	t.Parallel()
+	s := open(t, mount)
+	v := s.serve(t, middleware.Config{})
+	r, err := s.keys.Lookup(t.Context(), s.ids["read"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	issued, err := s.keys.Rotate(t.Context(), r.ID, r.Version, time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	old, fresh := "Authorization: Bearer {read}", "Authorization: Bearer "+issued.Credential.Reveal()
+	deprecated := []string{
+		"Deprecation: @" + strconv.FormatInt(s.clock.now().Unix(), 10),
+		"Sunset: " + s.clock.now().Add(time.Hour).Format(http.TimeFormat),
+	}
+	v.expect(t, get("/claims", fresh), admitted)
+	v.expect(t, get("/claims", old), with(admitted, deprecated...))
+	v.expect(t, get("/maybe", old), with(admitted, deprecated...))
+	v.expect(t, get("/claims", "X-API-Key: {read}"), with(admitted, append(deprecated, "Cache-Control: private")...))
+	v.expect(t, request("POST", "/claims", old, "Content-Length: 0"), lacks("claims:write"))
+	s.clock.advance(time.Hour)
+	v.expect(t, get("/claims", old), invalid)
+	v.expect(t, get("/claims", fresh), admitted)
 }

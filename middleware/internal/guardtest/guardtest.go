@@ -53,6 +53,8 @@ func Run(t *testing.T, mount Mount) {
 	t.Run("T058_Audience", mount.audience)
 	t.Run("T059_Browsers", mount.browsers)
 	t.Run("EnvAndMethod", mount.envAndMethod)
+	t.Run("T048_KeyForSomeRoutes", mount.limitedRoutes)
+	t.Run("T138_RotatedKey", mount.rotated)
 	t.Run("T130_Decisions", mount.decisions)
 	t.Run("Principal", mount.principals)
 	t.Run("NestedGuards", mount.nested)

@@ -81,6 +81,7 @@ func open(t *testing.T, mount Mount) *service {
 		"banned":    {Scopes: read, Limits: keystore.Limits{DeniedNetworks: []netip.Prefix{office}}},
 		"server":    {Scopes: read, Limits: keystore.Limits{ServerOnly: true}},
 		"getter":    {Scopes: read, Limits: keystore.Limits{Methods: []string{"GET"}}},
+		"routed":    {Scopes: read, Limits: keystore.Limits{Routes: []string{"/claims/{id}", "/claims/:id"}}},
 		"bound":     {Scopes: read, Limits: keystore.Limits{Audiences: []string{"claims", "orders"}}},
 	} {
 		issued := authtest.Mint(t, s.keys, spec)
