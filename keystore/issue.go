@@ -2,11 +2,8 @@ package keystore
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/claviger-go/claviger/keystore/internal/credential"
@@ -58,9 +55,6 @@ type Issued struct {
 	Credential Secret
 }
 
-// ErrWeakKey: a foreign key too short to hold 128 bits.
-var ErrWeakKey = errors.New("keystore: the key is too weak to import: want at least 32 hex digits, or 22 letters and digits")
-
 // Issue makes an API key and stores what verifies it.
 //
 // Errors: [ErrInvalid] says what about the spec is wrong, [ErrQuota] that the
@@ -69,7 +63,7 @@ var ErrWeakKey = errors.New("keystore: the key is too weak to import: want at le
 func (k *Keys) Issue(ctx context.Context, spec Spec) (Issued, error) {
 	const attempts = 3 // an id that exists already is drawn again; 62^12 make that a bug
 	for range attempts {
-		r, err := k.draft(ctx, spec)
+		r, err := k.draft(actor(ctx), spec)
 		if err != nil {
 			return Issued{}, err
 		}
@@ -91,75 +85,22 @@ func (k *Keys) Issue(ctx context.Context, spec Spec) (Issued, error) {
 	return Issued{}, unavailable(fmt.Errorf("keystore: %d random ids in a row exist already", attempts))
 }
 
-// Import takes over a key that exists already: from then on its text verifies as
-// it stands, by Keys with [Config.AcceptForeign] and by no others. Stored are a key with an id of
-// our own, which is managed like any other, and an alias under the digest of the
-// text.
-//
-// Texts that cannot hold 128 bits are [ErrWeakKey]. That a person may have made
-// up a longer one is a threat accepted: its digest is stored unsalted, so import
-// what a machine drew at random. A text imported before is [ErrExists]. Other
-// errors are those of Issue.
-//
-// Two records are written, the key first. If the process dies between the two, a
-// key stays behind that nothing verifies; importing again works.
-func (k *Keys) Import(ctx context.Context, spec Spec, text Secret) (Record, error) {
-	foreign := text.Reveal()
-	if len(foreign) > maxForeign || !printable(foreign) || strings.Count(foreign, ".") == 2 {
-		return Record{}, fmt.Errorf("%w: a foreign key is at most %d visible ASCII characters, and no three segments", ErrInvalid, maxForeign)
-	}
-	if c, ours := credential.Parse(foreign); ours && c.Brand == k.config.Brand {
-		return Record{}, fmt.Errorf("%w: this text has the form of our own credentials, and would never be looked up as foreign", ErrInvalid)
-	}
-	if weak(foreign) {
-		return Record{}, ErrWeakKey
-	}
-	r, err := k.draft(ctx, spec)
-	if err != nil {
-		return Record{}, err
-	}
-	r.Secrets[0].Hash = hash.None // the alias stands for it
-	if err := k.create(ctx, &r, spec); err != nil {
-		return Record{}, err
-	}
-	sum := sha256.Sum256([]byte(foreign))
-	alias := Record{
-		ID: "sha256:" + hex.EncodeToString(sum[:]), Kind: KindAlias, Version: r.Version,
-		Parent: r.ID, ParentSecret: r.Secrets[0].N, Env: r.Env, Owner: r.Owner,
-		Created: r.Created, CreatedBy: r.CreatedBy,
-	}
-	if err := k.insert(ctx, &alias, Quota{}); err != nil {
-		err = fmt.Errorf("keystore: importing a key: %w", err)
-		return Record{}, errors.Join(err, k.takeBack(context.WithoutCancel(ctx), alias.ID, r.ID))
-	}
-	k.happened(ctx, EventImported, &r, "")
-	return r, nil
-}
-
-// takeBack removes a key and its alias, if that was written after all: left behind,
-// it would keep its text from being imported again. An alias of another key stays.
-func (k *Keys) takeBack(ctx context.Context, aliasID, id string) error {
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
-	defer cancel()
-	alias, err := k.Lookup(ctx, aliasID)
-	switch {
-	case errors.Is(err, ErrNotFound):
-		err = nil
-	case err == nil && alias.Parent == id:
-		err = k.remove(ctx, aliasID)
-	}
-	return errors.Join(err, k.remove(ctx, id))
+// CheckSpec reports what about spec Issue and Import would refuse, without asking
+// the store: [ErrInvalid], and what it says about the quota is for the store to say.
+func (k *Keys) CheckSpec(spec Spec) error {
+	_, err := k.draft("", spec)
+	return err
 }
 
 // draft is the record of a spec, with one secret still to be hashed.
-func (k *Keys) draft(ctx context.Context, spec Spec) (Record, error) {
+func (k *Keys) draft(by string, spec Spec) (Record, error) {
 	now := k.config.Now()
 	r := Record{
 		ID: credential.NewID(k.tagKey), Kind: KindAPIKey, Version: uint64(max(now.UnixMicro(), 1)),
 		Owner: spec.Owner, Type: spec.Type, Env: spec.Env, Name: spec.Name,
 		Secrets: []StoredSecret{{N: 1, Hash: hash.None, Created: now}},
 		Limits:  spec.Limits, NotBefore: spec.NotBefore, Expires: spec.Expires,
-		Created: now, CreatedBy: actor(ctx), Meta: spec.Meta,
+		Created: now, CreatedBy: by, Meta: spec.Meta,
 	}.clone()
 	set(&r.Env, EnvLive)
 	if r.Expires.IsZero() && k.config.DefaultLifetime > 0 {
@@ -223,19 +164,4 @@ func (k *Keys) checkLifetime(now, expires time.Time) error {
 		return fmt.Errorf("Expires %s: want at most %v from now (Config.MaxLifetime)", expires.Format(time.RFC3339), longest)
 	}
 	return nil
-}
-
-// weak reports whether text cannot hold 128 bits: a hex digit carries 4 bits, any
-// letter or digit less than 6.
-func weak(text string) bool {
-	hexDigits, others := 0, 0
-	for i := range len(text) {
-		switch c := text[i]; {
-		case '0' <= c && c <= '9', 'a' <= c && c <= 'f', 'A' <= c && c <= 'F':
-			hexDigits++
-		case 'g' <= c && c <= 'z', 'G' <= c && c <= 'Z':
-			others++
-		}
-	}
-	return hexDigits+others < 22 || others == 0 && hexDigits < 32
 }

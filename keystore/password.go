@@ -45,7 +45,7 @@ func (k *Keys) CheckPassword(ctx context.Context, stored string, password Secret
 	if len(password.Reveal()) > maxPassword {
 		return false, ErrPasswordTooLong
 	}
-	ok, err := k.hasher.CheckPerson(ctx, stored, password.Reveal())
+	ok, _, err := k.hasher.CheckPerson(ctx, stored, password.Reveal())
 	if err != nil {
 		return false, unavailable(err)
 	}

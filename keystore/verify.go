@@ -3,7 +3,6 @@ package keystore
 import (
 	"context"
 	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"strings"
@@ -115,7 +114,7 @@ func (k *Keys) verifyNew(ctx context.Context, text string, now time.Time) (*Prin
 	if !ok {
 		// A predecessor's text may have our grammar, under another brand. The digest
 		// of a text that is no key of ours is nobody's business.
-		ours, id = credential.Text{}, "sha256:"+hex.EncodeToString(d[:])
+		ours, id = credential.Text{}, AliasID(d)
 		no = &RefusedError{Outcome: OutcomeUnknown, form: ErrUnrecognized}
 	}
 	if outcome, refused := k.recentlyRefused(d, head, now); refused {

@@ -5,6 +5,7 @@
 //	$hmac-sha256$k=<name>$<id>$<digest>       random secret, under a ring secret
 //	$argon2id$v=19$m=19456,t=2,p=1$…$…        a person's secret
 //	$pbkdf2-sha256$i=600000$…$…               a person's secret, in FIPS mode
+//	$2b$<cost>$…                              a person's secret, made elsewhere
 //	$first4$<8 hex digits>$argon2id$…         a random secret hashed slowly
 //	$none                                     matches nothing
 package hash

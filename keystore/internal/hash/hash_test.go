@@ -232,7 +232,7 @@ func FuzzCheckRandom(f *testing.F) {
 		ok, _, err := h.CheckRandom(t.Context(), stored, id, secret)
 		require.Equal(t, stored == plainGolden || stored == keyedGolden, ok)
 		require.False(t, ok && err != nil)
-		ok, _ = h.CheckPerson(t.Context(), stored, secret)
+		ok, _, _ = h.CheckPerson(t.Context(), stored, secret)
 		require.False(t, ok)
 		require.LessOrEqual(t, len(hash.KeyName(stored)), len(stored))
 	})

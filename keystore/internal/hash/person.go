@@ -6,11 +6,13 @@ import (
 	"crypto/pbkdf2"
 	"crypto/rand"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
 
 	"github.com/alexedwards/argon2id"
+	"golang.org/x/crypto/bcrypt"
 )
 
 // argon2Params are OWASP's minimum for argon2id: about 50 ms and 19 MiB each.
@@ -31,6 +33,9 @@ const (
 	minSalt, maxSalt    = 8, 64
 	minDigest           = 16
 	maxDigest           = 64
+	maxBcryptCost       = 15 // about 2 s
+	maxBcrypt           = 72 // bytes
+	bcryptBytes         = 60 // of a hash
 )
 
 // Person hashes a secret that a person chose.
@@ -50,19 +55,27 @@ func (h *Hasher) Person(ctx context.Context, secret string) (string, error) {
 	return stored, failed
 }
 
-// CheckPerson reports whether secret is the one hashed in stored. With an empty
-// stored hash it does the same work and then says no.
-func (h *Hasher) CheckPerson(ctx context.Context, stored, secret string) (bool, error) {
+// CheckPerson reports whether secret is the one hashed in stored, and whether it
+// ought to be hashed anew. With an empty stored hash it does the same work and then
+// says no.
+func (h *Hasher) CheckPerson(ctx context.Context, stored, secret string) (ok, outdated bool, err error) {
 	absent := stored == ""
 	if absent {
 		stored = standIn()
 	}
 	p, err := parsePerson(stored)
 	if err != nil {
-		return false, err
+		return false, false, err
 	}
-	ok, err := h.check(ctx, p, secret)
-	return ok && !absent, err
+	ok, err = h.check(ctx, p, secret)
+	return ok && !absent, p.weak, err
+}
+
+// IsPerson reports whether stored is a slow hash that can be checked here: nil, or
+// what is wrong with it.
+func IsPerson(stored string) error {
+	_, err := parsePerson(stored)
+	return err
 }
 
 func (h *Hasher) check(ctx context.Context, p person, secret string) (bool, error) {
@@ -88,6 +101,8 @@ func parsePerson(stored string) (person, error) {
 		return parseArgon2id(stored)
 	case strings.HasPrefix(stored, "$pbkdf2-sha256$"):
 		return parsePBKDF2(stored)
+	case strings.HasPrefix(stored, "$2"):
+		return parseBcrypt(stored)
 	}
 	return person{}, ErrUnsupported
 }
@@ -114,6 +129,31 @@ func parseArgon2id(stored string) (person, error) {
 
 func formatArgon2id(p *argon2id.Params, salt, digest []byte) string {
 	return fmt.Sprintf("$argon2id$v=19$m=%d,t=%d,p=%d$%s$%s", p.Memory, p.Iterations, p.Parallelism, encode(salt), encode(digest))
+}
+
+// parseBcrypt reads what other systems made: none is made here.
+func parseBcrypt(stored string) (person, error) {
+	if fips140.Enabled() {
+		return person{}, fmt.Errorf("%w: bcrypt, in FIPS mode", ErrUnsupported)
+	}
+	cost, err := bcrypt.Cost([]byte(stored))
+	if err != nil || cost > maxBcryptCost || len(stored) != bcryptBytes {
+		return person{}, ErrCorrupt
+	}
+	return person{
+		matches: func(secret string) (bool, error) {
+			// bcrypt sees 72 bytes: what was longer matched nothing but itself cut off.
+			if len(secret) > maxBcrypt {
+				return false, nil
+			}
+			err := bcrypt.CompareHashAndPassword([]byte(stored), []byte(secret))
+			if errors.Is(err, bcrypt.ErrMismatchedHashAndPassword) {
+				return false, nil
+			}
+			return err == nil, err
+		},
+		weak: true,
+	}, nil
 }
 
 func newPBKDF2(secret string) (string, error) {

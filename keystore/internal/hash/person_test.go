@@ -11,12 +11,14 @@ import (
 
 	"github.com/alexedwards/argon2id"
 	"github.com/stretchr/testify/require"
+	"golang.org/x/crypto/bcrypt"
 
 	"github.com/claviger-go/claviger/keystore/internal/hash"
 )
 
 const (
 	argonGolden  = "$argon2id$v=19$m=256,t=2,p=1$c29tZXNhbHQ$nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4" // the reference implementation's test, of "password"
+	bcryptGolden = "$2a$05$CCCCCCCCCCCCCCCCCCCCC.7uG0VCzI2bS7j6ymqJi9CdcdxiRTWNy"                         // OpenBSD's test, of ""
 	pbkdf2Golden = "$pbkdf2-sha256$i=1000$MDEyMzQ1Njc4OWFiY2RlZg$cBg8D2DungRB9k76szThf5ehfyBz991ay6PT8Srwk4M"
 )
 
@@ -51,10 +53,10 @@ func TestPerson(t *testing.T) {
 		require.NoError(t, err)
 		require.Regexp(t, "^"+personForm()+"$", stored)
 
-		ok, err := h.CheckPerson(t.Context(), stored, password)
+		ok, _, err := h.CheckPerson(t.Context(), stored, password)
 		require.NoError(t, err)
 		require.True(t, ok)
-		ok, err = h.CheckPerson(t.Context(), stored, password+"x")
+		ok, _, err = h.CheckPerson(t.Context(), stored, password+"x")
 		require.NoError(t, err)
 		require.False(t, ok)
 	}
@@ -63,16 +65,16 @@ func TestPerson(t *testing.T) {
 func TestCheckPerson_Golden(t *testing.T) {
 	t.Parallel()
 	h := hash.New(nil, false, 2)
-	for stored, password := range map[string]string{argonGolden: "password", pbkdf2Golden: "correct horse"} {
-		ok, err := h.CheckPerson(t.Context(), stored, password)
-		if fips140.Enabled() && strings.HasPrefix(stored, "$argon2id$") { // T-132
+	for stored, password := range map[string]string{argonGolden: "password", pbkdf2Golden: "correct horse", bcryptGolden: ""} {
+		ok, _, err := h.CheckPerson(t.Context(), stored, password)
+		if fips140.Enabled() && !strings.HasPrefix(stored, "$pbkdf2") { // T-132
 			require.ErrorIs(t, err, hash.ErrUnsupported)
 			require.False(t, ok)
 			continue
 		}
 		require.NoError(t, err)
 		require.True(t, ok)
-		ok, err = h.CheckPerson(t.Context(), stored, password+" ")
+		ok, _, err = h.CheckPerson(t.Context(), stored, password+" ")
 		require.NoError(t, err)
 		require.False(t, ok)
 	}
@@ -102,7 +104,7 @@ func hostilePersons() map[string]error {
 		"$pbkdf2-sha512$i=1000$" + salt + "$" + digest:                     hash.ErrUnsupported,
 		"$argon2i$v=19$m=64,t=1,p=1$" + salt + "$" + digest:                hash.ErrUnsupported,
 		"$argon2d$v=19$m=64,t=1,p=1$" + salt + "$" + digest:                hash.ErrUnsupported,
-		"$2b$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy":     hash.ErrUnsupported,
+		"$scrypt$ln=17,r=8,p=1$" + salt + "$" + digest:                     hash.ErrUnsupported,
 		plainGolden:                hash.ErrUnsupported,
 		keyedGolden:                hash.ErrUnsupported,
 		hash.None:                  hash.ErrUnsupported,
@@ -132,6 +134,12 @@ func hostilePersons() map[string]error {
 		"$argon2id$v=19$m=64,t=1,p=1$" + strings.Repeat("A", 400) + "$" + digest,
 		"$argon2id$v=19$m=64,t=1,p=1$" + salt + "$" + strings.Repeat("A", 400),
 		"$argon2id$v=19$m=64,t=1,p=1$ä$" + digest,
+		"$2b$16$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy", // minutes
+		"$2b$31$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy",
+		"$2b$99$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy",
+		"$2b$-1$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy",
+		"$2b$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhW",
+		"$2b$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWyA", "$2b$", "$2",
 	} {
 		rows[stored] = hash.ErrCorrupt
 		if fips140.Enabled() {
@@ -147,7 +155,7 @@ func TestT032_HostilePersonHashes(t *testing.T) {
 	for stored, want := range hostilePersons() {
 		var ok bool
 		var err error
-		allocated := allocations(func() { ok, err = h.CheckPerson(t.Context(), stored, "correct horse") })
+		allocated := allocations(func() { ok, _, err = h.CheckPerson(t.Context(), stored, "correct horse") })
 		require.ErrorIs(t, err, want, "%.80s", stored)
 		require.False(t, ok, "%.80s", stored)
 		require.Less(t, allocated, uint64(64<<10), "%.80s", stored)
@@ -158,7 +166,28 @@ func TestT032_HostilePersonHashes(t *testing.T) {
 func TestT132_UncomputableHashes(t *testing.T) {
 	t.Parallel()
 	const stored = "$pbkdf2-sha256$i=1000$c29tZXNhbHQ$cBg8D2DungRB9k76szThf5ehfyBz991ay6PT8Srwk4M" // 8 bytes of salt
-	ok, err := hash.New(nil, false, 1).CheckPerson(t.Context(), stored, "correct horse")
+	ok, _, err := hash.New(nil, false, 1).CheckPerson(t.Context(), stored, "correct horse")
 	require.Equal(t, fips140.Enforced(), err != nil)
 	require.False(t, ok)
+}
+
+// T-028: bcrypt sees 72 bytes, so that what is longer would match by its beginning.
+func TestT028_BcryptCutsNothing(t *testing.T) {
+	t.Parallel()
+	if fips140.Enabled() {
+		t.Skip("bcrypt is refused in FIPS mode")
+	}
+	h := hash.New(nil, false, 2)
+	long := strings.Repeat("0123456789", 8)
+	stored, err := bcrypt.GenerateFromPassword([]byte(long[:72]), bcrypt.MinCost)
+	require.NoError(t, err)
+	for _, row := range []struct {
+		text string
+		want bool
+	}{{long[:72], true}, {long[:73], false}, {long[:71], false}, {long, false}} {
+		ok, outdated, err := h.CheckPerson(t.Context(), string(stored), row.text)
+		require.NoError(t, err)
+		require.Equal(t, row.want, ok)
+		require.True(t, outdated)
+	}
 }
