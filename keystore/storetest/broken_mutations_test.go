@@ -12,12 +12,12 @@ func brokenMutations() []brokenStore {
 	return []brokenStore{
 		{"Insert overwrites", oneHandle(func(s full) keystore.KeyStore { return &overwrites{full: s} }), `
 			KS7/ExistingID KS7/ExistingDeadRecord KS7/ExistingIDWithinQuota KS7/OneOfManyInserts
-			KS7/QuotaPlaceNotTakenByRefused KS15/InsertTwice KS15/InsertOnceUpdated`, ""},
+			KS7/QuotaPlaceNotTakenByRefused KS15/InsertTwice KS15/InsertOnceUpdated KS15/WithoutOp`, ""},
 		{"Update at any version", oneHandle(func(s full) keystore.KeyStore { return &anyVersion{full: s} }), `
 			KS7/QuotaPlaceKeptByUpdate KS8/StaleVersion KS8/FutureVersion KS8/VersionFarBehind
 			KS8/VersionOffByOneInSixteenDigits KS8/StaleElsewhere KS8/NothingWrittenWhenRefused
 			KS8/OneOfManyUpdates KS8/OneOfManyUpdatesAcrossHandles KS8/EveryRetryCounts KS15/UpdateTwice
-			KS15/UpdateOnceUpdated KS15/UpdateOfAnotherVersion`, "KS2/EverythingAtOnce KS9/EitherDeletedOrUpdated"},
+			KS15/UpdateOnceUpdated KS15/UpdateOfAnotherVersion KS15/WithoutOp`, "KS2/EverythingAtOnce KS9/EitherDeletedOrUpdated"},
 		{"Update reads, compares, then writes", oneHandle(func(s full) keystore.KeyStore { return comparesThenWrites{s} }), "KS8/OneOfManyUpdates KS8/OneOfManyUpdatesAcrossHandles", "KS8/EveryRetryCounts KS8/RevocationStands KS9/EitherDeletedOrUpdated"},
 		{"Update undoes a revocation", oneHandle(func(s full) keystore.KeyStore { return &undoesRevocation{full: s} }), `
 			KS8/Revoked KS8/RevokedToBeRevoked KS8/RevokedElsewhere KS8/NothingWrittenWhenRefused
@@ -35,8 +35,8 @@ func brokenMutations() []brokenStore {
 		{"Insert sent twice exists", oneHandle(func(s full) keystore.KeyStore { return insertSentTwiceExists{s} }), `
 			KS15/InsertTwice KS15/InsertTwiceAtTheQuota KS15/InsertTwiceCountsOnce KS15/InsertRace
 			KS15/InsertRaceAtTheQuota`, ""},
-		{"Update sent twice counts twice", oneHandle(func(s full) keystore.KeyStore { return updateSentTwiceCounts{s} }), "KS15/UpdateTwice", "KS15/UpdateRace"},
-		{"an Op excuses everything", oneHandle(func(s full) keystore.KeyStore { return opExcusesAll{s} }), "KS15/UpdateOfAnotherVersion KS15/RevokeTwice", ""},
+		{"Update sent twice counts twice", oneHandle(func(s full) keystore.KeyStore { return updateSentTwiceCounts{s} }), "KS15/UpdateTwice KS15/WithoutOp", "KS15/UpdateRace"},
+		{"an Op excuses everything", oneHandle(func(s full) keystore.KeyStore { return opExcusesAll{s} }), "KS15/UpdateOfAnotherVersion KS15/RevokeTwice KS15/WithoutOp", ""},
 	}
 }
 

@@ -14,13 +14,19 @@ import (
 
 func brokenWatches() []brokenStore {
 	return []brokenStore{
+		{"Watch begins in silence", oneHandle(func(s full) keystore.KeyStore { return beginsInSilence{s} }), "KS12/SaysThatItListens", ""},
+		{"Watch speaks before it listens", oneHandle(func(s full) keystore.KeyStore { return &speaksTooEarly{hub{full: s}} }), "KS12/SaysThatItListens", `
+			KS5/WatchIDs KS12/ReportsUpdate KS12/ReportsUpdateElsewhere KS12/ReportsRevocation
+			KS12/ReportsRevocationElsewhere KS12/ReportsDelete KS12/ReportsDeleteElsewhere KS12/EveryWatcher
+			KS12/WatchAgain KS12/NothingIsMissed KS12/WhatIsToldIsVisible KS12/SilentOnceEnded
+			KS12/WatchersComeAndGo`},
 		{"Watch misses Deletes", oneHandle(func(s full) keystore.KeyStore { return &missesDeletes{hub{full: s}} }), `
 			KS12/ReportsDelete KS12/ReportsDeleteElsewhere KS12/EveryWatcher KS12/NothingIsMissed
 			KS12/SilentOnceEnded KS12/WatchersComeAndGo`, ""},
 		{"Watch misses the other handle", twoHubs, `
 			KS12/ReportsUpdateElsewhere KS12/ReportsRevocationElsewhere KS12/ReportsDeleteElsewhere
 			KS12/EveryWatcher KS12/WatchAgain KS12/NothingIsMissed KS12/WhatIsToldIsVisible KS12/SilentOnceEnded
-			KS12/WatchersComeAndGo KS13/WakesNobody`, ""},
+			KS12/WatchersComeAndGo KS12/SaysThatItListens KS13/WakesNobody`, ""},
 		{"Watch misses what is overtaken", oneHandle(func(s full) keystore.KeyStore { return &missesOvertaken{hub: hub{full: s}} }), "KS12/NothingIsMissed", ""},
 		{"Watch tells too early", oneHandle(func(s full) keystore.KeyStore { return &tellsTooEarly{hub{full: s}} }), "KS12/WhatIsToldIsVisible", ""},
 		{"Watch serves one", oneHandle(func(s full) keystore.KeyStore { return &servesOne{hub{full: s}} }), "KS12/EveryWatcher KS12/NothingIsMissed", "KS12/WatchersComeAndGo KS12/SilentOnceEnded"},
@@ -51,6 +57,7 @@ func (h *hub) Watch(ctx context.Context, changed func(ids ...string)) error {
 	n := h.next
 	h.watchers[n] = changed
 	h.mu.Unlock()
+	changed()
 	<-ctx.Done()
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -80,6 +87,29 @@ func (h *hub) Delete(ctx context.Context, id string, version uint64) error {
 		h.tell(id)
 	}
 	return err
+}
+
+type beginsInSilence struct{ full }
+
+func (s beginsInSilence) Watch(ctx context.Context, changed func(ids ...string)) error {
+	var begun atomic.Bool
+	return s.full.Watch(ctx, func(ids ...string) {
+		if begun.Swap(true) {
+			changed(ids...)
+		}
+	})
+}
+
+// speaksTooEarly does not hear the first news.
+type speaksTooEarly struct{ hub }
+
+func (s *speaksTooEarly) Watch(ctx context.Context, changed func(ids ...string)) error {
+	var listening atomic.Bool
+	return s.hub.Watch(ctx, func(ids ...string) {
+		if len(ids) == 0 || listening.Swap(true) {
+			changed(ids...)
+		}
+	})
 }
 
 type missesDeletes struct{ hub }

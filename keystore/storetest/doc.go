@@ -16,7 +16,7 @@
 // A [Factory] makes an empty place for records and opens two handles on it, as two
 // processes would; what one handle writes, the other has to see. Every case gets a
 // place of its own. A store in memory returns the same handle twice, and so does
-// one whose place can be opened only once.
+// one whose place can be opened only once, as examples/bboltstore does.
 //
 // [Config] declares what the store is besides a KeyStore. That is checked both ways:
 // Keys finds capabilities by asking the value that it is given, so a wrapper that
@@ -39,7 +39,7 @@
 //
 // # What you get
 //
-// There are 286 cases. Each is a subtest named after its duty, as TestStore/KS7/QuotaRace,
+// There are 288 cases. Each is a subtest named after its duty, as TestStore/KS7/QuotaRace,
 // and a failure says what was expected, what came, and the duty's own words. Those
 // under T-121 put quotes, patterns, scripts and look-alikes into every text. Races
 // are run among 32 goroutines on both handles; give the store the real engine, since
@@ -50,9 +50,8 @@
 // opt out of a duty is to tell the users of the store so.
 //
 // Records are such as Keys writes, with every field that keystore.Record has, also
-// those that a later version adds. What the duties leave open is not tested: in which
-// order records of one instant are listed as long as it stays, how long pages are
-// below their limit, and whether a Watcher says which record changed.
+// those that a later version adds. What [keystore.KeyStore] leaves open passes either
+// way.
 //
 // # What it costs
 //

@@ -66,7 +66,8 @@ func (h *handle) listenTo(changed func(ids []string)) *ear {
 	e := h.watch(changed)
 	r := h.t.key("fence" + h.t.op())
 	h.insert(r)
-	// Nothing says when a Watch has begun, so the first change may be too early.
+	// Its first call says that it listens. Without one, so does a change that it
+	// hears of; others may have come too early.
 	for wait := 10 * time.Millisecond; ; wait *= 2 {
 		since := e.mark()
 		r = h.update(r)

@@ -12,6 +12,7 @@ import (
 
 func watchCases() []testCase {
 	return []testCase{
+		{"SaysThatItListens", watcher, saysThatItListens},
 		{"ReportsUpdate", adminStore | watcher, func(t *trial) { t.reports(t.here, update) }},
 		{"ReportsUpdateElsewhere", adminStore | watcher, func(t *trial) { t.reports(t.there, update) }},
 		{"ReportsRevocation", adminStore | watcher, func(t *trial) { t.reports(t.here, revoke) }},
@@ -34,6 +35,25 @@ func remove(h *handle, r keystore.Record) { h.remove(r.ID) }
 func revoke(h *handle, r keystore.Record) {
 	revoked(&r)
 	h.update(r)
+}
+
+// What happened while nobody listened is told by nobody else; and whoever was told
+// that a Watch listens misses nothing from then on.
+func saysThatItListens(t *trial) {
+	r := t.put(t.key(alias("0a")))[0]
+	for n := range 3 {
+		ear := t.handle(n).watch(func([]string) {})
+		if !ear.hears(0, "", t.suite.WatchDelay) {
+			t.wrongf("Watch number %d, and no mutation: has not called changed() for %v", n+1, t.suite.WatchDelay)
+			return
+		}
+		if t.suite.AdminStore {
+			since := ear.mark()
+			r = t.there.update(r)
+			t.hears(ear, since, r.ID, "an Update right after its first call")
+		}
+		ear.end()
+	}
 }
 
 func (t *trial) reports(from *handle, mutate func(*handle, keystore.Record)) {

@@ -17,6 +17,7 @@ func resendCases() []testCase {
 		{"UpdateOfAnotherVersion", adminStore, updateOfAnotherVersion},
 		{"RevokeTwice", adminStore, revokeTwice},
 		{"DeleteTwice", adminStore, deleteTwice},
+		{"WithoutOp", adminStore, withoutOp},
 		{"InsertRace", adminStore, sameInsertRace},
 		{"UpdateRace", adminStore, sameUpdateRace},
 		{"InsertRaceAtTheQuota", adminStore, sameInsertRaceAtTheQuota},
@@ -118,6 +119,20 @@ func deleteTwice(t *trial) {
 	t.here.insert(t.key("a", version(3)), t.key("b", version(3)))
 	t.twice("Delete at a version", func(h *handle) error { return h.admin.Delete(t.Context(), "a", 3) })
 	t.twice("Delete at any version", func(h *handle) error { return h.admin.Delete(t.Context(), "b", 0) })
+}
+
+// Mutations that do not say who they are have nothing in common.
+func withoutOp(t *trial) {
+	nameless := func(r *keystore.Record) { r.Op = "" }
+	r := t.key("a", nameless)
+	t.here.insert(r)
+	t.answer(t.here.admin.Insert(t.Context(), t.key("a", nameless, owner("another")), keystore.Quota{}), keystore.ErrExists, "Insert of an existing id, both without an Op")
+	t.here.holds(r, "after an Insert of its id, both without an Op")
+	r.Name = "renamed"
+	t.answer(t.here.admin.Update(t.Context(), r), nil, "Update without an Op")
+	t.answer(t.here.admin.Update(t.Context(), t.key("a", nameless, named("other"))), keystore.ErrConflict, "Update of the same version, both without an Op")
+	r.Version++
+	t.here.holds(r, "after two Updates of one version, both without an Op")
 }
 
 // A retry may overtake what it repeats.

@@ -19,7 +19,7 @@ func TestSoundStores(t *testing.T) {
 		{"memstore", quick(oneHandle(func(s full) keystore.KeyStore { return s }), slow()...)},
 		{"an AdminStore and no more", admin},
 		{"a Watcher that never says what", quick(oneHandle(func(s full) keystore.KeyStore { return neverSaysWhat{s} }), "KS13/WakesNobody")},
-		{"a Watcher that is silent at first", quick(oneHandle(func(s full) keystore.KeyStore { return &hub{full: s} }), "KS13/WakesNobody")},
+		{"a Watcher that tells at once", quick(oneHandle(func(s full) keystore.KeyStore { return &hub{full: s} }), "KS13/WakesNobody")},
 		{"short pages", quick(oneHandle(func(s full) keystore.KeyStore { return shortPages{s} }), "KS11/Limits", "KS11/ManyRecords")},
 		{"filled by Seed", seeded()},
 		{"read-only", readOnly(wholeTable)},
