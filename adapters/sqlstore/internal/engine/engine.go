@@ -1,0 +1,108 @@
+// Package engine holds what differs between the databases of sqlstore: some texts, the settings that a store must not be
+// opened with, and how a driver's errors tell their cause. It imports no driver.
+package engine
+
+import (
+	"context"
+	"database/sql"
+	"strconv"
+	"strings"
+)
+
+// Engine is one kind of database.
+type Engine struct {
+	// Folder holds its migrations.
+	Folder string
+	// Isolation is that of writing transactions.
+	Isolation sql.IsolationLevel
+	// OneWriter: a second writing transaction waits or fails, so those of one process better stand in line.
+	OneWriter bool
+
+	// Claim writes the row of an owner, type and kind, and so makes others who do wait.
+	Claim string
+	// IgnoreExisting ends an insert that shall write nothing where the id exists; empty: it is an error, see Exists.
+	IgnoreExisting string
+	// Exists recognizes that error.
+	Exists func(error) bool
+	// addToUsage ends an insert of usage that shall add to an existing row.
+	addToUsage string
+
+	// CreateVersions makes goose's table of versions, unless it is there.
+	CreateVersions string
+	// Lock makes migrations wait for each other until the transaction ends, or until Unlock where that is set.
+	Lock, Unlock string
+
+	// Inspect reads the settings of a connection that matter.
+	Inspect func(context.Context, *sql.Conn) (Settings, error)
+	// Judge returns what is wrong with them.
+	Judge func(Settings) []Problem
+	// Passing recognizes errors of a transaction that was undone and may succeed when tried again.
+	Passing func(error) bool
+
+	numbered bool   // placeholders are $1, $2 … instead of ?
+	limit    string // what stands for LIMIT ?; empty: just that
+}
+
+// Text adapts the placeholders of a statement written with question marks, none of them inside of quotes.
+func (e *Engine) Text(statement string) string {
+	if e.limit != "" {
+		statement = strings.ReplaceAll(statement, "LIMIT ?", e.limit)
+	}
+	if !e.numbered {
+		return statement
+	}
+	var b strings.Builder
+	n := 0
+	for part := range strings.SplitSeq(statement, "?") {
+		if n > 0 {
+			b.WriteString("$" + strconv.Itoa(n))
+		}
+		b.WriteString(part)
+		n++
+	}
+	return b.String()
+}
+
+// AddUsage is the statement that adds to the usage of so many ids: three values for each.
+func (e *Engine) AddUsage(ids int) string {
+	rows := strings.TrimSuffix(strings.Repeat("(?, ?, ?), ", ids), ", ")
+	return "INSERT INTO claviger_usage (id, uses, last_used) VALUES " + rows + " " + e.addToUsage
+}
+
+// Settings are what Inspect found, by name.
+type Settings map[string]string
+
+// InMemory reports whether the database is gone with the connection, and each connection has its own.
+func (s Settings) InMemory() bool { return s[inMemory] == "yes" }
+
+const inMemory = "in memory"
+
+// Problem is a setting that sqlstore refuses.
+type Problem struct {
+	Setting, Value, Want string
+	// Loss: with it a crash may undo what was committed; nothing else is wrong with it.
+	Loss bool
+}
+
+const (
+	orLost   = ", or a crash undoes commits and brings a revoked key back"
+	noStale  = ", since a replica may not know yet what was revoked (KS4)"
+	noTravel = ", or a revocation is not seen after it was made (KS4)"
+)
+
+// read adds what a query answers, one name and one value a row.
+func (s Settings) read(ctx context.Context, conn *sql.Conn, query string) error {
+	rows, err := conn.QueryContext(ctx, query)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		var name, value string
+		if err := rows.Scan(&name, &value); err != nil {
+			return err
+		}
+		s[strings.ToLower(name)] = value
+	}
+	return rows.Err()
+}
