@@ -22,6 +22,7 @@ type Access struct {
 // Admit decides whether p may have access, and counts the use if so. It asks the
 // record and each of its parents, in this order: transport, network, browser,
 // method, route, audience, env, scopes. It does no I/O, and allocates nothing for a yes.
+// What is refused may be a sign of misuse, see [MisusePolicy].
 //
 // The error is a [*RefusedError].
 func (k *Keys) Admit(p *Principal, a *Access) error {
@@ -30,8 +31,9 @@ func (k *Keys) Admit(p *Principal, a *Access) error {
 			return &RefusedError{Outcome: outcome, KeyID: q.record.ID, Owner: q.record.Owner}
 		}
 	}
-	if err := p.Check(a); err != nil {
-		return err
+	if refused := p.check(a); refused != nil {
+		p.examine(a, refused)
+		return refused
 	}
 	count(p)
 	return nil
@@ -39,6 +41,13 @@ func (k *Keys) Admit(p *Principal, a *Access) error {
 
 // Check is Admit without the counting. A nil principal is refused.
 func (p *Principal) Check(a *Access) error {
+	if refused := p.check(a); refused != nil {
+		return refused
+	}
+	return nil
+}
+
+func (p *Principal) check(a *Access) *RefusedError {
 	if p.nobody() {
 		return &RefusedError{Outcome: OutcomeMissing}
 	}

@@ -3,6 +3,7 @@ package keystore_test
 import (
 	"net/netip"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -220,6 +221,8 @@ func TestLimited(t *testing.T) {
 		{"audiences", keystore.Limits{Audiences: []string{"a"}}, true},
 		{"methods", keystore.Limits{Methods: []string{"GET"}}, true},
 		{"server-only", keystore.Limits{ServerOnly: true}, true},
+		{"services, which nobody counts here", keystore.Limits{Services: 1}, false},
+		{"idle timeout, likewise", keystore.Limits{IdleTimeout: 24 * time.Hour}, false},
 		{"a non-nil empty list", keystore.Limits{Networks: []netip.Prefix{}}, true},
 	} {
 		require.Equal(t, tt.want, keystore.NewPrincipal(limited(tt.limits)).Limited(), tt.desc)

@@ -118,7 +118,7 @@ func (k *Keys) allowEdit(before, after *Record) error {
 		}
 		after.Scopes = granted
 	}
-	if err := after.validate(); err != nil {
+	if err := k.validate(after); err != nil {
 		return fmt.Errorf("%w: %w", ErrInvalid, err)
 	}
 	return nil
@@ -264,7 +264,7 @@ func (k *Keys) remove(ctx context.Context, id string) (err error) {
 }
 
 func (k *Keys) insert(ctx context.Context, r *Record, q Quota) error {
-	if err := r.validate(); err != nil {
+	if err := k.validate(r); err != nil {
 		return fmt.Errorf("%w: %w", ErrInvalid, err)
 	}
 	return k.write(r, func(r Record) error { return k.admin.Insert(ctx, r, q) })

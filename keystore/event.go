@@ -29,7 +29,9 @@ const (
 	EventDue          EventType = "due"      // its secret is older than Config.RotateAfter
 	EventExpiring     EventType = "expiring" // within Config.ExpiryNotice
 	EventExpired      EventType = "expired"
-	EventFault        EventType = "fault" // see Err: in the background, or a record that cannot be right
+	EventMisuse       EventType = "misuse"             // see MisusePolicy
+	EventExposed      EventType = "credential_exposed" // it was sent over plain HTTP; see MisusePolicy
+	EventFault        EventType = "fault"              // see Err: in the background, or a record that cannot be right
 )
 
 // Event is something that happened to a record, or a fault. It holds no secret.

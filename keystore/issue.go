@@ -132,7 +132,7 @@ func (k *Keys) draft(by string, spec Spec) (Record, error) {
 	} else {
 		r.Scopes = granted
 	}
-	if err := r.validate(); err != nil {
+	if err := k.validate(&r); err != nil {
 		problems = append(problems, err)
 	}
 	if len(problems) > 0 {

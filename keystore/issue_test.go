@@ -78,7 +78,7 @@ func TestIssue_Invalid(t *testing.T) {
 		{"mapped network", func(s *keystore.Spec) { s.Limits.DeniedNetworks = prefixes("::ffff:10.0.0.0/104") }, "host bits"},
 		{"zero network", func(s *keystore.Spec) { s.Limits.Networks = []netip.Prefix{{}} }, "host bits"},
 		{"method", func(s *keystore.Spec) { s.Limits.Methods = []string{"get"} }, "upper case"},
-		{"not enforced yet", func(s *keystore.Spec) { s.Limits.IdleTimeout = 1 }, "not enforced by this version"},
+		{"idle timeout, and a store without usage", func(s *keystore.Spec) { s.Limits.IdleTimeout = 24 * time.Hour }, "the store keeps no usage"},
 		{"meta", func(s *keystore.Spec) { s.Meta = map[string]string{"k": long} }, "a value of Meta"},
 	} {
 		given := keystore.Spec{Owner: "acme", Scopes: []scopes.Scope{"claims:read"}}

@@ -17,6 +17,7 @@ import (
 	"github.com/claviger-go/claviger/keystore/internal/cache"
 	"github.com/claviger-go/claviger/keystore/internal/credential"
 	"github.com/claviger-go/claviger/keystore/internal/hash"
+	"github.com/claviger-go/claviger/keystore/internal/misuse"
 	"github.com/claviger-go/claviger/scopes"
 )
 
@@ -90,6 +91,9 @@ type Config struct {
 	// Defaults to 24 h.
 	RemindInterval time.Duration
 
+	// Misuse says what follows from signs that a key is misused. Defaults to an event.
+	Misuse MisusePolicy
+
 	// OnEvent hears of every mutation made through these Keys, of reminders, and of
 	// what was met in the background or that a person has to look into. Mutations
 	// are told in the goroutine that made them, before they return. All else is
@@ -118,8 +122,8 @@ func (e *ConfigError) Error() string {
 //
 // Safe for concurrent use. While open it runs goroutines: one that watches the
 // store, if the store is a [Watcher], one that writes usage, if it is a [UsageStore],
-// and with OnEvent one that delivers events and one that looks for keys to remind
-// of. [Keys.Close] ends them.
+// with OnEvent one that delivers events and one that looks for keys to remind of, and
+// one that suspends if Config.Misuse says so. [Keys.Close] ends them.
 type Keys struct {
 	config Config
 	tagKey credential.TagKey
@@ -136,6 +140,9 @@ type Keys struct {
 	proving singleflight.Group
 	usage   *usageLog
 	later   later
+
+	misuse     *misuse.Watch
+	suspicions chan suspicion
 
 	stop   context.CancelFunc
 	closed sync.Once
@@ -173,6 +180,11 @@ func New(store KeyStore, config Config) (*Keys, error) {
 	if usageStore != nil {
 		k.ended.Go(func() { k.usage.run(running) })
 	}
+	k.misuse = misuse.New(config.Misuse.Window, config.CacheEntries)
+	if config.Misuse.suspends() {
+		k.suspicions = make(chan suspicion, laterEvents)
+		k.ended.Go(func() { k.runSuspensions(running) })
+	}
 	if config.OnEvent != nil {
 		k.later.queue = make(chan heard, laterEvents)
 		k.ended.Go(func() { k.runEvents(running) })
@@ -194,6 +206,8 @@ func defaults(c *Config) {
 	set(&c.RotateAfter, 90*24*time.Hour)
 	set(&c.ExpiryNotice, 14*24*time.Hour)
 	set(&c.RemindInterval, 24*time.Hour)
+	set(&c.Misuse.Window, 10*time.Minute)
+	set(&c.Misuse.Windows, 3)
 	if c.Now == nil {
 		c.Now = time.Now
 	}
@@ -244,6 +258,8 @@ func (k *Keys) compile() error {
 		bad("UsageInterval", c.UsageInterval, "1ms to 1h")
 	}
 	problems = append(problems, c.lifetimeProblems()...)
+	_, writable := k.store.(AdminStore)
+	c.Misuse.check(writable, bad)
 	derived, names, err := c.Ring.derive("hash")
 	if err != nil {
 		problems = append(problems, err)

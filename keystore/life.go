@@ -51,7 +51,7 @@ func (k *Keys) Refresh(ctx context.Context, p *Principal) (*Principal, error) {
 	switch {
 	case p.nobody():
 		return nil, &RefusedError{Outcome: OutcomeMissing}
-	case p.use == nil || p.use.log != k.usage:
+	case p.use == nil || p.use.keys != k:
 		return p, nil
 	case p.alias != "":
 		return k.load(ctx, p.alias, 0, k.records.LoadFresh)
@@ -90,12 +90,20 @@ func (k *Keys) stand(ctx context.Context, e *cache.Entry[*reading], secret uint3
 	var secrets [maxParents + 1]uint32
 	depth := 0
 	for {
+		var err error
+		if e, err = k.wake(ctx, e, now); err != nil {
+			return nil, err
+		}
 		r := &e.Value.record
-		if outcome := r.life(secret, now); outcome != OutcomeAccepted {
+		outcome := r.life(secret, now)
+		if outcome == OutcomeAccepted && e.Value.idleAt(now) {
+			outcome = OutcomeIdle
+		}
+		if outcome != OutcomeAccepted {
 			return nil, &RefusedError{Outcome: outcome, KeyID: r.ID, Owner: r.Owner}
 		}
 		s.readings[depth], secrets[depth] = e, secret
-		if end := r.end(secret); !end.IsZero() {
+		if end := sooner(r.end(secret), e.Value.idle); !end.IsZero() {
 			s.until = min(s.until, end.UnixMicro())
 		}
 		if r.Parent == "" {

@@ -134,7 +134,7 @@ func TestVerify_LimitThatIsNotEnforced(t *testing.T) {
 	id, text := issue(t, keys, spec)
 	r, err := keys.Lookup(t.Context(), id)
 	require.NoError(t, err)
-	r.Limits.Services = 1
+	r.Limits.Rate.Requests = 1
 	require.NoError(t, store.Update(t.Context(), r))
 	_, err = keys.Verify(t.Context(), text)
 	requireUnavailable(t, err)

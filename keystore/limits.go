@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/claviger-go/claviger/keystore/internal/misuse"
 )
 
 // Limits narrow where and how a credential may be used. The zero value narrows
@@ -19,9 +21,24 @@ type Limits struct {
 	Methods        []string       `json:"methods,omitzero"`         // HTTP methods allowed
 	Routes         []string       `json:"routes,omitzero"`          // patterns of the routes allowed, as the router spells them, without a method
 	ServerOnly     bool           `json:"server_only,omitzero"`     // refuse requests that a browser made
-	Services       int            `json:"services,omitzero"`        // how many services may use it; not enforced yet
 	Rate           Rate           `json:"rate,omitzero"`            // not enforced yet
-	IdleTimeout    time.Duration  `json:"idle_timeout,omitzero"`    // not enforced yet
+	// Services is for how many services the key is licensed: 1 to 15; 0: any number.
+	// More than that are no reason to refuse a request, but are told of, see
+	// [MisusePolicy]. Two services are those that have neither a network in common
+	// (a /24 of IPv4, a /48 of IPv6) nor a client (the first word of User-Agent,
+	// without a version), also not by way of others, within a window. So a service
+	// behind NAT, with several ways out, or that is deployed with another client is
+	// one; and so are two that share an office or an HTTP library: what is told of is
+	// true, and what is not told of may be. Uses of the key's sessions count. At most
+	// 16 uses a second are looked at, and 16 different ones in a window.
+	Services int `json:"services,omitzero"`
+
+	// IdleTimeout refuses the credential once it was not used for so long, since it
+	// was created, given a new secret, or began to be valid: at least 24 h. The store
+	// has to keep usage. Where several processes use it, a use counts for the others
+	// when it is written (Config.UsageInterval). The key keeps its place in a quota; a
+	// new secret ([Keys.Rotate]) or a longer IdleTimeout wakes it up.
+	IdleTimeout time.Duration `json:"idle_timeout,omitzero"`
 }
 
 // Rate is a number of requests per period.
@@ -73,6 +90,12 @@ func (l *Limits) problems() []error {
 			bad("Limits.Methods: %q: want an HTTP method in upper case", cut(m))
 		}
 	}
+	if l.Services < 0 || l.Services >= misuse.MaxTraces {
+		bad("Limits.Services is %d: want 1 to %d, or 0 for any number", l.Services, misuse.MaxTraces-1)
+	}
+	if l.IdleTimeout != 0 && l.IdleTimeout < minIdleTimeout {
+		bad("Limits.IdleTimeout %v: want at least %v, or 0 for no limit", l.IdleTimeout, minIdleTimeout)
+	}
 	if err := l.checkEnforced(); err != nil {
 		problems = append(problems, err)
 	}
@@ -82,16 +105,16 @@ func (l *Limits) problems() []error {
 // checkEnforced refuses limits that a record can hold and this version does not ask
 // for: it would be a false promise to write one, and a hole to let the key pass.
 func (l *Limits) checkEnforced() error {
-	if l.Services != 0 || l.Rate != (Rate{}) || l.IdleTimeout != 0 {
-		return errors.New("Limits: Services, Rate and IdleTimeout are not enforced by this version; leave them unset")
+	if l.Rate != (Rate{}) {
+		return errors.New("Limits: Rate is not enforced by this version; leave it unset")
 	}
 	return nil
 }
 
-// any reports whether there are limits.
+// any reports whether there are limits that [Record.admits] asks about.
 func (l *Limits) any() bool {
 	return l.Networks != nil || l.DeniedNetworks != nil || l.Audiences != nil || l.Methods != nil || l.Routes != nil ||
-		l.ServerOnly || l.Services != 0 || l.Rate != (Rate{}) || l.IdleTimeout != 0
+		l.ServerOnly || l.Rate != (Rate{})
 }
 
 func (l *Limits) allowNetwork(remote netip.Addr) bool {

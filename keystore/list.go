@@ -23,18 +23,28 @@ func (k *Keys) List(ctx context.Context, f Filter) (page Page, err error) {
 // (0: [MaxPage]). What is written meanwhile may be among them or not. An error is
 // the last that it yields; errors are those of List.
 func (k *Keys) All(ctx context.Context, f Filter) iter.Seq2[Record, error] {
-	set(&f.Limit, MaxPage)
 	return func(yield func(Record, error) bool) {
-		for {
-			page, err := k.List(ctx, f)
+		for page, err := range k.pages(ctx, f) {
 			if err != nil {
 				yield(Record{}, err)
 				return
 			}
-			for i := range page.Records {
-				if !yield(page.Records[i], nil) {
+			for i := range page {
+				if !yield(page[i], nil) {
 					return
 				}
+			}
+		}
+	}
+}
+
+func (k *Keys) pages(ctx context.Context, f Filter) iter.Seq2[[]Record, error] {
+	set(&f.Limit, MaxPage)
+	return func(yield func([]Record, error) bool) {
+		for {
+			page, err := k.List(ctx, f)
+			if !yield(page.Records, err) || err != nil {
+				return
 			}
 			if f.After = page.Next; f.After == "" {
 				return
@@ -57,6 +67,44 @@ func (k *Keys) Due(ctx context.Context, maxAge time.Duration) iter.Seq2[Record, 
 func (k *Keys) ExpiringWithin(ctx context.Context, d time.Duration) iter.Seq2[Record, error] {
 	set(&d, k.config.ExpiryNotice)
 	return k.alive(ctx, func(r *Record, now time.Time) bool { return r.expiring(now, d) })
+}
+
+// UnusedFor yields the API keys that were not used within the last d, nor created or
+// given a new secret: neither revoked nor expired. It reads the whole store, and the
+// usage of a page of keys at a time. Errors are those of All and [Keys.Usage].
+func (k *Keys) UnusedFor(ctx context.Context, d time.Duration) iter.Seq2[Record, error] {
+	return func(yield func(Record, error) bool) {
+		for page, err := range k.pages(ctx, Filter{Kind: KindAPIKey}) {
+			var last map[string]time.Time
+			if err == nil {
+				last, err = k.lastUses(ctx, page)
+			}
+			if err != nil {
+				yield(Record{}, err)
+				return
+			}
+			now := k.config.Now()
+			for i := range page {
+				r := &page[i]
+				if r.Revoked.IsZero() && !r.expired(now) && !now.Before(r.awake(last[r.ID]).Add(d)) && !yield(*r, nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
+func (k *Keys) lastUses(ctx context.Context, page []Record) (map[string]time.Time, error) {
+	ids := make([]string, len(page))
+	for i := range page {
+		ids[i] = page[i].ID
+	}
+	used, err := k.Usage(ctx, ids...)
+	last := make(map[string]time.Time, len(used))
+	for _, u := range used {
+		last[u.ID] = newer(last[u.ID], u.LastUsed)
+	}
+	return last, err
 }
 
 func (k *Keys) alive(ctx context.Context, which func(r *Record, now time.Time) bool) iter.Seq2[Record, error] {

@@ -18,7 +18,7 @@ type Principal struct {
 	secret uint32     // which of the record's secrets proved it; 0 for none
 	use    *use       // nil where nobody counts
 
-	limited bool   // the record has limits
+	limited bool   // the record has limits to ask about
 	alias   string // the id by which an imported key was found
 }
 
@@ -140,13 +140,14 @@ func sooner(a, b time.Time) time.Time {
 // reading is a record as read at one time, with the principals it stands for.
 type reading struct {
 	record Record
-	log    *usageLog
+	idle   time.Time // unused for too long from then on, as far as is known; zero: never
+	keys   *Keys
 	alone  []*Principal // without a parent: one for each secret, and one for none
 	child  atomic.Pointer[Principal]
 }
 
-func newReading(r Record, log *usageLog) *reading {
-	rd := &reading{record: r, log: log}
+func newReading(r Record, k *Keys) *reading {
+	rd := &reading{record: r, keys: k}
 	rd.alone = append(rd.alone, rd.newPrincipal(0, nil))
 	for _, s := range r.Secrets {
 		rd.alone = append(rd.alone, rd.newPrincipal(s.N, nil))
@@ -157,7 +158,11 @@ func newReading(r Record, log *usageLog) *reading {
 func (rd *reading) newPrincipal(secret uint32, parent *Principal) *Principal {
 	return &Principal{
 		record: &rd.record, parent: parent, secret: secret,
-		use: &use{log: rd.log, id: rd.record.ID}, limited: rd.record.Limits.any(),
+		limited: rd.record.Limits.any(),
+		use: &use{
+			keys: rd.keys, id: rd.record.ID, secret: secret,
+			traced: rd.keys.usage.store != nil || rd.record.Limits.Services > 0,
+		},
 	}
 }
 

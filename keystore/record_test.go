@@ -80,9 +80,11 @@ func TestEdit_InvalidRecords(t *testing.T) {
 		{"empty method", func(r *keystore.Record) { r.Limits.Methods = []string{""} }, `Limits.Methods: ""`},
 		{"method in lower case", func(r *keystore.Record) { r.Limits.Methods = []string{"GET", "post"} }, `Limits.Methods: "post"`},
 		{"method too long", func(r *keystore.Record) { r.Limits.Methods = []string{strings.Repeat("A", 65)} }, "Limits.Methods"},
-		{"services", func(r *keystore.Record) { r.Limits.Services = 1 }, "Services, Rate and IdleTimeout are not enforced"},
+		{"services", func(r *keystore.Record) { r.Limits.Services = 16 }, "Limits.Services is 16: want 1 to 15"},
+		{"negative services", func(r *keystore.Record) { r.Limits.Services = -1 }, "Limits.Services is -1"},
 		{"rate", func(r *keystore.Record) { r.Limits.Rate.Requests = 1 }, "not enforced"},
-		{"idle timeout", func(r *keystore.Record) { r.Limits.IdleTimeout = time.Hour }, "not enforced"},
+		{"idle timeout", func(r *keystore.Record) { r.Limits.IdleTimeout = 24*time.Hour - 1 }, "Limits.IdleTimeout 23h59m59.999999999s: want at least 24h0m0s"},
+		{"negative idle timeout", func(r *keystore.Record) { r.Limits.IdleTimeout = -time.Hour }, "want at least 24h0m0s"},
 
 		{"redirect URI too long", func(r *keystore.Record) { r.Client.RedirectURIs = []string{long(2049)} }, "Client.RedirectURIs"},
 		{"redirect URI that is no UTF-8", func(r *keystore.Record) { r.Client.RedirectURIs = []string{"\xff"} }, "Client.RedirectURIs"},
@@ -148,7 +150,7 @@ func TestIssue_InvalidRecords(t *testing.T) {
 		{"empty limit", keystore.Spec{Owner: "a", Limits: keystore.Limits{Methods: []string{}}}, []string{"Limits.Methods"}},
 		{"all at once", keystore.Spec{
 			Name: "\x00", Type: "\x00", Env: "prod", Expires: time.Unix(1, 0), MaxPerOwner: -1,
-			Limits: keystore.Limits{Methods: []string{"get"}, Services: 2}, Meta: map[string]string{"\x00": ""},
+			Limits: keystore.Limits{Methods: []string{"get"}, Services: 20}, Meta: map[string]string{"\x00": ""},
 		}, []string{"Owner", "Name", "Type", "Env", "Expires", "MaxPerOwner", "Limits.Methods", "Services", "Meta"}},
 	} {
 		_, err := keys.Issue(t.Context(), row.spec)

@@ -24,6 +24,7 @@ const (
 	OutcomeUnknown     Outcome = "credential-unknown"
 	OutcomeWrongSecret Outcome = "credential-wrong-secret"
 	OutcomeExpired     Outcome = "credential-expired"
+	OutcomeIdle        Outcome = "credential-idle" // unused for Limits.IdleTimeout
 	OutcomeNotYetValid Outcome = "credential-not-yet-valid"
 	OutcomeSuspended   Outcome = "credential-suspended"
 	OutcomeRevoked     Outcome = "credential-revoked"

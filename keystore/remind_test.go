@@ -13,8 +13,6 @@ import (
 	"github.com/claviger-go/claviger/keystore"
 )
 
-const day = 24 * time.Hour
-
 func ids(t testing.TB, records iter.Seq2[keystore.Record, error]) (got []string) {
 	t.Helper()
 	for r, err := range records {

@@ -3,6 +3,7 @@ package keystore
 import (
 	"context"
 	"errors"
+	"net/netip"
 	"time"
 )
 
@@ -135,12 +136,14 @@ type Watcher interface {
 
 // UsageStore is a KeyStore that keeps usage, apart from the records (KS13).
 type UsageStore interface {
-	// AddUsage adds the counts and keeps the later LastUsed of each id. An id may
-	// come more than once, and 100,000 of them at a time. Ids without a record are
-	// kept too, or dropped: nobody asks for them. Update keeps a record's usage.
-	// After an error some of u may have been added: Keys sends all of it again.
+	// AddUsage adds each of u to what is known of its ID and Secret, as [Usage.Add]
+	// does. A pair may come more than once, and 100,000 of them at a time. Ids
+	// without a record are kept too, or dropped: nobody asks for them. Update keeps
+	// a record's usage. After an error some of u may have been added: Keys sends all
+	// of it again.
 	AddUsage(ctx context.Context, u []Usage) error
-	// Usage returns what is known of ids, in any order; unused ids are left out.
+	// Usage returns what is known of all secrets of ids, in any order; unused ones
+	// are left out.
 	Usage(ctx context.Context, ids []string) ([]Usage, error)
 }
 
@@ -180,9 +183,29 @@ type Page struct {
 	Next string
 }
 
-// Usage says how often a key was used, and when last.
+// Usage says how often one secret of a record was used, when, and from where.
 type Usage struct {
-	ID       string
-	Count    uint64
-	LastUsed time.Time // UTC, in whole seconds
+	ID     string
+	Secret uint32 // its number; 0: no secret, as of a session
+
+	Count     uint64
+	FirstUsed time.Time    // UTC, to the second; zero: not known
+	LastUsed  time.Time    // likewise
+	Network   netip.Prefix // from where, at about LastUsed: a /24 of IPv4, a /48 of IPv6; zero: not known
 }
+
+// Add returns what u and v say together of one secret: the sum of their counts, the
+// earlier FirstUsed, the later LastUsed and the Network that goes with it, with
+// times in UTC and to the second. u may be the zero Usage.
+func (u Usage) Add(v Usage) Usage {
+	first, last := inSeconds(v.FirstUsed), inSeconds(v.LastUsed)
+	u.ID, u.Secret = v.ID, v.Secret
+	u.Count += v.Count
+	u.FirstUsed = sooner(u.FirstUsed, first)
+	if last.After(u.LastUsed) {
+		u.LastUsed, u.Network = last, v.Network
+	}
+	return u
+}
+
+func inSeconds(t time.Time) time.Time { return t.UTC().Truncate(time.Second) }

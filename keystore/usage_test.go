@@ -3,6 +3,7 @@ package keystore_test
 import (
 	"context"
 	"fmt"
+	"net/netip"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -78,7 +79,7 @@ func TestUsage_CountsWhatWasAdmitted(t *testing.T) {
 	id, text := issue(t, keys, spec)
 	unused, _ := issue(t, keys, spec)
 	imported := importKey(t, keys, foreignText)
-	put(t, store.stub, "session", id, func(r *keystore.Record) { r.Scopes = scopes.MustSet("claims:read") })
+	put(t, store.stub, "session", id, func(r *keystore.Record) { r.ParentSecret, r.Scopes = 1, scopes.MustSet("claims:read") })
 	a, wrong := access("claims:read"), access("claims:write")
 
 	require.Error(t, keys.Admit(requireAccepted(t, keys, text), &wrong))
@@ -95,13 +96,72 @@ func TestUsage_CountsWhatWasAdmitted(t *testing.T) {
 	require.NoError(t, keys.Admit(s, &a))
 	require.NoError(t, s.Check(&a), "a check is no use")
 
-	require.Equal(t, keystore.Usage{ID: imported.ID, Count: 1, LastUsed: first}, usageOf(t, keys, imported.ID))
+	require.Equal(t, keystore.Usage{ID: imported.ID, Secret: 1, Count: 1, FirstUsed: first, LastUsed: first}, usageOf(t, keys, imported.ID))
 	last := first.Add(2 * time.Second)
-	require.Equal(t, keystore.Usage{ID: "session", Count: 1, LastUsed: last}, usageOf(t, keys, "session"))
-	require.Equal(t, keystore.Usage{ID: id, Count: 2, LastUsed: last}, usageOf(t, keys, id), "its session's use is a use of the key")
+	require.Equal(t, keystore.Usage{ID: "session", Count: 1, FirstUsed: last, LastUsed: last}, usageOf(t, keys, "session"))
+	require.Equal(t, keystore.Usage{ID: id, Secret: 1, Count: 2, FirstUsed: first, LastUsed: last}, usageOf(t, keys, id), "its session's use is a use of the key")
 	clock.move(-time.Hour)
 	require.NoError(t, keys.Admit(requireAccepted(t, keys, text), &a))
-	require.Equal(t, keystore.Usage{ID: id, Count: 3, LastUsed: last}, usageOf(t, keys, id), "the later one stands")
+	early := clock.Now().Truncate(time.Second)
+	require.Equal(t, keystore.Usage{ID: id, Secret: 1, Count: 3, FirstUsed: early, LastUsed: last}, usageOf(t, keys, id), "the later last one stands")
+}
+
+// While two secrets overlap it is seen who still uses the old one, and when last. A session counts for the secret that
+// began it.
+func TestUsage_SecretsAreCountedApart(t *testing.T) {
+	t.Parallel()
+	store, clock := &metered{stub: newStub()}, newClock()
+	keys := openKeys(t, store, keystore.Config{Now: clock.Now})
+	issued, err := keys.Issue(t.Context(), spec)
+	require.NoError(t, err)
+	id, old := issued.Record.ID, issued.Credential.Reveal()
+	put(t, store.stub, "session", id, func(r *keystore.Record) { r.ParentSecret, r.Scopes = 1, scopes.MustSet("claims:read") })
+	a, start := access("claims:read"), clock.Now()
+	use := func(text string) { require.NoError(t, keys.Admit(requireAccepted(t, keys, text), &a)) }
+	use(old)
+	rotated, err := keys.Rotate(t.Context(), id, issued.Record.Version, time.Hour)
+	require.NoError(t, err)
+	clock.move(time.Minute)
+	use(rotated.Credential.Reveal())
+	use(old)
+	clock.move(time.Minute)
+	use(rotated.Credential.Reveal())
+	s, err := keys.Principal(t.Context(), "session")
+	require.NoError(t, err)
+	require.NoError(t, keys.Admit(s, &a))
+
+	used, err := keys.Usage(t.Context(), id)
+	require.NoError(t, err)
+	require.ElementsMatch(t, []keystore.Usage{
+		{ID: id, Secret: 1, Count: 3, FirstUsed: start, LastUsed: start.Add(2 * time.Minute)},
+		{ID: id, Secret: 2, Count: 2, FirstUsed: start.Add(time.Minute), LastUsed: start.Add(2 * time.Minute)},
+	}, used)
+}
+
+func TestUsage_Add(t *testing.T) {
+	t.Parallel()
+	at := func(seconds int) time.Time {
+		return time.Date(2026, time.November, 22, 3, 0, seconds, 999, time.FixedZone("CET", 3600))
+	}
+	day := func(seconds int) time.Time { return at(seconds).UTC().Truncate(time.Second) }
+	home, office := netip.MustParsePrefix("192.0.2.0/24"), netip.MustParsePrefix("2001:db8::/48")
+	first := keystore.Usage{}.Add(keystore.Usage{ID: "a", Secret: 2, Count: 3, FirstUsed: at(5), LastUsed: at(7), Network: home})
+	require.Equal(t, keystore.Usage{ID: "a", Secret: 2, Count: 3, FirstUsed: day(5), LastUsed: day(7), Network: home}, first)
+	for _, tt := range []struct {
+		desc       string
+		more, want keystore.Usage
+	}{
+		{"nothing", keystore.Usage{}, keystore.Usage{Count: 3, FirstUsed: day(5), LastUsed: day(7), Network: home}},
+		{"a count alone", keystore.Usage{Count: 1}, keystore.Usage{Count: 4, FirstUsed: day(5), LastUsed: day(7), Network: home}},
+		{"earlier", keystore.Usage{FirstUsed: at(1), LastUsed: at(2), Network: office}, keystore.Usage{Count: 3, FirstUsed: day(1), LastUsed: day(7), Network: home}},
+		{"between", keystore.Usage{FirstUsed: at(6), LastUsed: at(6), Network: office}, keystore.Usage{Count: 3, FirstUsed: day(5), LastUsed: day(7), Network: home}},
+		{"later", keystore.Usage{FirstUsed: at(8), LastUsed: at(9), Network: office}, keystore.Usage{Count: 3, FirstUsed: day(5), LastUsed: day(9), Network: office}},
+		{"later, from nobody knows where", keystore.Usage{LastUsed: at(9)}, keystore.Usage{Count: 3, FirstUsed: day(5), LastUsed: day(9)}},
+		{"around", keystore.Usage{FirstUsed: at(1), LastUsed: at(9), Network: office}, keystore.Usage{Count: 3, FirstUsed: day(1), LastUsed: day(9), Network: office}},
+	} {
+		tt.more.ID, tt.more.Secret, tt.want.ID, tt.want.Secret = "a", 2, "a", 2
+		require.Equal(t, tt.want, first.Add(tt.more), tt.desc)
+	}
 }
 
 // T-120: no count is lost between counting and writing, readings that change meanwhile included.

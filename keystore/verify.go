@@ -210,7 +210,8 @@ func (k *Keys) read(ctx context.Context, id string) (*reading, error) {
 		k.fault(ctx, err)
 		return nil, err
 	}
-	return newReading(r, k.usage), nil
+	rd := newReading(r, k)
+	return rd, k.readUse(ctx, rd)
 }
 
 // ask is the one place that looks records up. The record is ours.

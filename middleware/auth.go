@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/netip"
 	"slices"
 	"strconv"
 	"sync"
@@ -187,9 +188,11 @@ func (a *Auth) decide(v *verdict, r *http.Request, asked scopes.Requirement) {
 	switch {
 	case !secure:
 		// Decided before the credential is: a 401 would invite the key in clear.
-		// Whose key was sent in clear is looked up for the audit alone.
-		if v.outcome == "" && a.config.OnDecision != nil {
-			a.prove(r.Context(), v)
+		// Whose key was sent in clear is looked up all the same: he has to be told.
+		if v.outcome == "" {
+			if a.prove(r.Context(), v); v.principal != nil {
+				_ = a.keys.Admit(v.principal, &keystore.Access{Remote: a.client(r)}) // not Secure, so refused
+			}
 		}
 		v.outcome, v.err = keystore.OutcomeHTTPSRequired, nil
 		return
@@ -210,6 +213,7 @@ func (a *Auth) decide(v *verdict, r *http.Request, asked scopes.Requirement) {
 		v.hold(err)
 		return
 	}
+	v.principal.Trace(func() (netip.Addr, string) { return a.client(r), r.UserAgent() })
 	v.outcome = keystore.OutcomeAccepted
 }
 

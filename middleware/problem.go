@@ -94,7 +94,7 @@ func (a *Auth) encodeRefusals() {
 	}
 	for _, same := range []keystore.Outcome{
 		keystore.OutcomeMalformed, keystore.OutcomeUnknown, keystore.OutcomeWrongSecret, keystore.OutcomeExpired,
-		keystore.OutcomeNotYetValid, keystore.OutcomeSuspended, keystore.OutcomeRevoked, keystore.OutcomeOrphaned,
+		keystore.OutcomeIdle, keystore.OutcomeNotYetValid, keystore.OutcomeSuspended, keystore.OutcomeRevoked, keystore.OutcomeOrphaned,
 	} {
 		a.refusals[same] = invalid
 	}
@@ -102,7 +102,8 @@ func (a *Auth) encodeRefusals() {
 		expired := a.encode("credential-expired", http.StatusUnauthorized, "Credential expired", "The credential has expired. Ask for a new one.")
 		suspended := a.encode("credential-suspended", http.StatusUnauthorized, "Credential suspended", "The credential is suspended. Ask whoever issued it.")
 		expired.challenge, suspended.challenge = invalid.challenge, invalid.challenge
-		a.refusals[keystore.OutcomeExpired], a.refusals[keystore.OutcomeSuspended] = expired, suspended
+		a.refusals[keystore.OutcomeExpired], a.refusals[keystore.OutcomeIdle] = expired, expired
+		a.refusals[keystore.OutcomeSuspended] = suspended
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"io"
 	"io/fs"
 	"maps"
+	"net/netip"
 	"slices"
 	"time"
 
@@ -23,17 +24,34 @@ type usageFile struct {
 	Usage    []used `json:"usage"`
 }
 
+// used is a line of it. Those of one record stand together.
 type used struct {
-	ID       string    `json:"id"`
-	Count    uint64    `json:"count"`
-	LastUsed time.Time `json:"last_used,omitzero"`
+	ID        string       `json:"id"`
+	Secret    uint32       `json:"secret,omitzero"`
+	Count     uint64       `json:"count"`
+	FirstUsed time.Time    `json:"first_used,omitzero"`
+	LastUsed  time.Time    `json:"last_used,omitzero"`
+	Network   netip.Prefix `json:"network,omitzero"`
+}
+
+// counts is what is known, by id.
+type counts map[string][]used
+
+func (c counts) add(u keystore.Usage) {
+	sums := c[u.ID]
+	at := slices.IndexFunc(sums, func(known used) bool { return known.Secret == u.Secret })
+	if at < 0 {
+		at, sums = len(sums), append(sums, used{})
+	}
+	sums[at] = used(keystore.Usage(sums[at]).Add(u))
+	c[u.ID] = sums
 }
 
 const usageSchema = "filestore usage"
 
 func (s *Store) usagePath() string { return s.path + ".usage" }
 
-// AddUsage adds the counts and keeps the later LastUsed of each id, in whole seconds. An id without a record is
+// AddUsage adds each of u to what is known of its id and secret, as [keystore.Usage.Add] does. An id without a record is
 // dropped; one that comes twice is added twice. Update keeps the usage of a record; that of a deleted one goes with the
 // next AddUsage.
 //
@@ -56,14 +74,9 @@ func (s *Store) AddUsage(ctx context.Context, u []keystore.Usage) error {
 		return err
 	}
 	for _, u := range u {
-		sum := known[u.ID]
-		sum.ID, sum.Count = u.ID, sum.Count+u.Count
-		if last := u.LastUsed.UTC().Truncate(time.Second); last.After(sum.LastUsed) {
-			sum.LastUsed = last
-		}
-		known[u.ID] = sum
+		known.add(u)
 	}
-	maps.DeleteFunc(known, func(id string, _ used) bool { return sn.byID[id] == nil })
+	maps.DeleteFunc(known, func(id string, _ []used) bool { return sn.byID[id] == nil })
 	if info == nil {
 		info = sn.info // for its owner
 	}
@@ -77,7 +90,7 @@ func (s *Store) AddUsage(ctx context.Context, u []keystore.Usage) error {
 	return nil
 }
 
-// Usage returns what is known of ids, in their order. Those never used are left out.
+// Usage returns what is known of ids, in their order. Secrets never used are left out.
 func (s *Store) Usage(ctx context.Context, ids []string) ([]keystore.Usage, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -88,8 +101,10 @@ func (s *Store) Usage(ctx context.Context, ids []string) ([]keystore.Usage, erro
 	}
 	var found []keystore.Usage
 	for _, id := range ids {
-		if u, ok := known[id]; ok && (u.Count > 0 || !u.LastUsed.IsZero()) {
-			found = append(found, keystore.Usage{ID: id, Count: u.Count, LastUsed: u.LastUsed})
+		for _, u := range known[id] {
+			if u.Count > 0 || !u.LastUsed.IsZero() {
+				found = append(found, keystore.Usage(u))
+			}
 		}
 	}
 	return found, nil
@@ -97,8 +112,8 @@ func (s *Store) Usage(ctx context.Context, ids []string) ([]keystore.Usage, erro
 
 // readUsage returns an empty map for a file that is missing or damaged. One of a newer format is an error: it would be
 // overwritten.
-func (s *Store) readUsage() (map[string]used, fs.FileInfo, error) {
-	known := map[string]used{}
+func (s *Store) readUsage() (counts, fs.FileInfo, error) {
+	known := counts{}
 	data, info, err := disk.Read(s.usagePath(), 2*s.limit)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -117,22 +132,24 @@ func (s *Store) readUsage() (map[string]used, fs.FileInfo, error) {
 		return nil, nil, fmt.Errorf("filestore: %s has format %d: %w", s.usagePath(), f.Format, keystore.ErrNewerFormat)
 	}
 	for _, u := range f.Usage {
-		known[u.ID] = u
+		known[u.ID] = append(known[u.ID], u)
 	}
 	return known, info, nil
 }
 
-func writeUsage(w io.Writer, known map[string]used) error {
+func writeUsage(w io.Writer, known counts) error {
 	var text bytes.Buffer
 	fmt.Fprintf(&text, `{"claviger":"%s","format":%d,"usage":[`+"\n", usageSchema, currentFormat)
 	lead := " "
 	for _, id := range slices.Sorted(maps.Keys(known)) {
-		line, err := json.Marshal(known[id])
-		if err != nil {
-			return err
+		for _, u := range known[id] {
+			line, err := json.Marshal(u)
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(&text, "%s%s\n", lead, line)
+			lead = ","
 		}
-		fmt.Fprintf(&text, "%s%s\n", lead, line)
-		lead = ","
 	}
 	text.WriteString("]}\n")
 	_, err := w.Write(text.Bytes())

@@ -2,6 +2,7 @@ package filestore_test
 
 import (
 	"math"
+	"net/netip"
 	"os"
 	"strings"
 	"testing"
@@ -60,13 +61,19 @@ func TestKS13_UsageIsApart(t *testing.T) {
 func TestUsageFileForPeople(t *testing.T) {
 	t.Parallel()
 	path, s, _, _ := small(t)
-	require.NoError(t, s.AddUsage(t.Context(), append(usedOnce("key000000001"), keystore.Usage{ID: "a", Count: math.MaxUint64})))
+	whole := keystore.Usage{
+		ID: "key000000001", Secret: 2, Count: 3, FirstUsed: second, LastUsed: second.Add(time.Hour), Network: netip.MustParsePrefix("2001:db8::/48"),
+	}
+	given := append(usedOnce("key000000001"), keystore.Usage{ID: "a", Count: math.MaxUint64}, whole)
+	require.NoError(t, s.AddUsage(t.Context(), given))
 	want := `{"claviger":"filestore usage","format":1,"usage":[
  {"id":"a","count":18446744073709551615}
 ,{"id":"key000000001","count":1,"last_used":"2026-11-22T02:36:00Z"}
+,{"id":"key000000001","secret":2,"count":3,"first_used":"2026-11-22T02:36:00Z","last_used":"2026-11-22T03:36:00Z","network":"2001:db8::/48"}
 ]}
 `
 	require.Equal(t, []byte(want), read(t, path+".usage"))
+	require.ElementsMatch(t, given, usage(t, open(t, path), "a", "key000000001"))
 }
 
 // Usage can be lost, and then is counted from nothing; records do not suffer.

@@ -13,9 +13,8 @@ import (
 // the encoding.
 type entry struct {
 	content
-	id       string
-	used     uint64 // usage is no part of the record: an Update leaves it alone
-	lastUsed int64
+	id   string
+	used []used // one for each secret; no part of the record: an Update leaves it alone
 }
 
 // content is what an Update replaces. It is copied under the lock and read outside of it.

@@ -87,7 +87,7 @@ func (s *Store) insert(id string, c content, q keystore.Quota) (content, error) 
 	if s.reached(c, q) {
 		return content{}, keystore.ErrQuota
 	}
-	e := &entry{content: c, id: id, lastUsed: never}
+	e := &entry{content: c, id: id}
 	s.byID[id] = e
 	s.index(e)
 	return content{}, nil

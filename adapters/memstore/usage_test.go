@@ -1,6 +1,7 @@
 package memstore_test
 
 import (
+	"net/netip"
 	"testing"
 	"time"
 
@@ -43,10 +44,28 @@ func TestUsage_WholeSecondsInUTC(t *testing.T) {
 		keystore.Usage{ID: "a", Count: 5, LastUsed: second(5)}, keystore.Usage{ID: "A", Count: 2, LastUsed: second(2)})
 	requireUsage(t, s, nil)
 
+	addUsage(t, s, keystore.Usage{ID: "unused"})
+	requireUsage(t, s, []string{"unused"})
 	addUsage(t, s, keystore.Usage{ID: "unused", Count: 1})
 	requireUsage(t, s, []string{"unused"}, keystore.Usage{ID: "unused", Count: 1})
 	addUsage(t, s, keystore.Usage{ID: "unused", LastUsed: second(-1).In(time.FixedZone("east", 3600))})
 	requireUsage(t, s, []string{"unused"}, keystore.Usage{ID: "unused", Count: 1, LastUsed: second(-1)})
+}
+
+func TestUsage_SecretsApart(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	insert(t, s, apiKey("a"))
+	home, office := netip.MustParsePrefix("192.0.2.0/24"), netip.MustParsePrefix("2001:db8::/48")
+	addUsage(t, s,
+		keystore.Usage{ID: "a", Secret: 1, Count: 1, FirstUsed: second(1), LastUsed: second(2), Network: home},
+		keystore.Usage{ID: "a", Secret: 2, Count: 1, FirstUsed: second(3), LastUsed: second(3), Network: home},
+		keystore.Usage{ID: "a", Secret: 1, Count: 1, FirstUsed: second(0).Add(time.Millisecond), LastUsed: second(1), Network: office},
+		keystore.Usage{ID: "a", Secret: 2, Count: 1, FirstUsed: second(4), LastUsed: second(4), Network: office},
+	)
+	requireUsage(t, s, []string{"a"},
+		keystore.Usage{ID: "a", Secret: 1, Count: 2, FirstUsed: second(0), LastUsed: second(2), Network: home},
+		keystore.Usage{ID: "a", Secret: 2, Count: 2, FirstUsed: second(3), LastUsed: second(4), Network: office})
 }
 
 func TestUsage_StaysWithItsRecord(t *testing.T) {

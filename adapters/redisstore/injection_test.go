@@ -66,7 +66,7 @@ func TestInjection(t *testing.T) {
 		require.NoError(t, s.Delete(t.Context(), id, 2))
 	}
 
-	shape := regexp.MustCompile(`^:(record:[0-9A-Za-z:]{1,80}|all|expiring|usage|(owner|parent|live):[\w-]{22}|sent:[A-Z2-7]{26})$`)
+	shape := regexp.MustCompile(`^:(record:[0-9A-Za-z:]{1,80}|all|expiring|usage:[0-9A-Za-z:]{1,80}|(owner|parent|live):[\w-]{22}|sent:[A-Z2-7]{26})$`)
 	for _, key := range stored(t, client, name) {
 		require.Regexp(t, shape, strings.TrimPrefix(key, "{"+name+"}"))
 	}

@@ -3,18 +3,23 @@ package redisstore
 import (
 	"context"
 	"fmt"
+	"maps"
 	"math"
+	"net/netip"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
+
+	"github.com/redis/go-redis/v9"
 
 	"github.com/claviger-go/claviger/keystore"
 )
 
-// batch is how many ids one script or command takes: about 1 ms in which Redis serves nobody else.
+// batch is how many ids one script or pipeline takes: about 1 ms in which Redis serves nobody else.
 const batch = 500
 
-// AddUsage adds the counts and keeps the later LastUsed of each id, in whole seconds. An id without a record is
+// AddUsage adds each of u to what is known of its id and secret, as [keystore.Usage.Add] does. An id without a record is
 // dropped; one that comes twice is added twice. Update keeps the usage of a record, Delete drops it. A count ends at
 // 2^63-1.
 //
@@ -25,70 +30,106 @@ func (s *Store) AddUsage(ctx context.Context, u []keystore.Usage) error {
 		return err
 	}
 	for chunk := range slices.Chunk(u, batch) {
-		args := make([]any, 0, 3*len(chunk))
+		var args []any
+		key := ""
 		for _, u := range chunk {
 			if checkID(u.ID) != nil {
 				continue
 			}
-			last := ""
-			if !u.LastUsed.IsZero() {
-				last = strconv.FormatInt(u.LastUsed.Truncate(time.Second).Unix(), 10)
+			key = s.keys.usage(u.ID)
+			network := ""
+			if u.Network.IsValid() {
+				network = u.Network.String()
 			}
-			args = append(args, u.ID, min(u.Count, math.MaxInt64), last)
+			args = append(args, u.ID, u.Secret, min(u.Count, math.MaxInt64), seconds(u.FirstUsed), seconds(u.LastUsed), network)
 		}
 		if len(args) == 0 {
 			continue
 		}
-		if err := s.mutate(ctx, mutation{script: s.scripts.usage, key: s.keys.usage(), args: args}); err != nil {
+		if err := s.mutate(ctx, mutation{script: s.scripts.usage, key: key, args: args}); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// Usage returns what is known of ids, in their order. Those without a record and those never used are left out.
+// seconds counts them since 1970; empty: the zero time.
+func seconds(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return strconv.FormatInt(t.Truncate(time.Second).Unix(), 10)
+}
+
+// Usage returns what is known of ids, in their order. Those without a record and secrets never used are left out.
 func (s *Store) Usage(ctx context.Context, ids []string) ([]keystore.Usage, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	var known []keystore.Usage
 	for chunk := range slices.Chunk(ids, batch) {
-		fields := make([]string, 0, 2*len(chunk))
-		for _, id := range chunk {
-			fields = append(fields, "count:"+id, "last:"+id)
-		}
-		values, err := within(ctx, s, func() ([]any, error) {
-			return s.client.HMGet(ctx, s.keys.usage(), fields...).Result()
+		hashes, err := within(ctx, s, func() ([]redis.Cmder, error) {
+			return s.client.Pipelined(ctx, func(p redis.Pipeliner) error {
+				for _, id := range chunk {
+					p.HGetAll(ctx, s.keys.usage(id))
+				}
+				return nil
+			})
 		})
 		if err != nil {
 			return nil, err
 		}
 		for i, id := range chunk {
-			u, err := parseUsage(id, values[2*i], values[2*i+1])
+			fields, _ := hashes[i].(*redis.MapStringStringCmd)
+			rows, err := parseUsage(id, fields.Val())
 			if err != nil {
 				return nil, err
 			}
-			if u.Count != 0 || !u.LastUsed.IsZero() {
-				known = append(known, u)
-			}
+			known = append(known, rows...)
 		}
 	}
 	return known, nil
 }
 
-func parseUsage(id string, count, last any) (u keystore.Usage, err error) {
-	u.ID = id
-	if count, ok := count.(string); ok {
-		if u.Count, err = strconv.ParseUint(count, 10, 64); err != nil {
-			return u, fmt.Errorf("redisstore: the usage of %q does not decode: %w", id, err)
+// parseUsage returns what a hash says of the secrets of a record, in their order.
+func parseUsage(id string, fields map[string]string) ([]keystore.Usage, error) {
+	rows := map[uint64]keystore.Usage{}
+	for field, value := range fields {
+		what, number, _ := strings.Cut(field, ":")
+		secret, err := strconv.ParseUint(number, 10, 32)
+		u := rows[secret]
+		u.ID, u.Secret = id, uint32(secret)
+		if err == nil {
+			err = parseField(&u, what, value)
 		}
-	}
-	if last, ok := last.(string); ok {
-		second, err := strconv.ParseInt(last, 10, 64)
 		if err != nil {
-			return u, fmt.Errorf("redisstore: the usage of %q does not decode: %w", id, err)
+			return nil, fmt.Errorf("redisstore: the usage of %q does not decode: %w", id, err)
 		}
-		u.LastUsed = time.Unix(second, 0).UTC()
+		rows[secret] = u
 	}
-	return u, nil
+	var known []keystore.Usage
+	for _, secret := range slices.Sorted(maps.Keys(rows)) {
+		if u := rows[secret]; u.Count != 0 || !u.LastUsed.IsZero() {
+			known = append(known, u)
+		}
+	}
+	return known, nil
+}
+
+func parseField(u *keystore.Usage, what, value string) (err error) {
+	second := func() (time.Time, error) {
+		n, err := strconv.ParseInt(value, 10, 64)
+		return time.Unix(n, 0).UTC(), err
+	}
+	switch what {
+	case "count":
+		u.Count, err = strconv.ParseUint(value, 10, 64)
+	case "first":
+		u.FirstUsed, err = second()
+	case "last":
+		u.LastUsed, err = second()
+	case "network":
+		u.Network, err = netip.ParsePrefix(value)
+	}
+	return err
 }

@@ -1,6 +1,7 @@
 package sqlstore
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"maps"
@@ -33,9 +34,9 @@ func (s *Store) usageTexts() []string {
 	return texts
 }
 
-// AddUsage adds the counts and keeps the later LastUsed of each id, in whole seconds; all of them or none. An id without
-// a record is dropped; one that comes twice is added twice. Update keeps the usage of a record, Delete drops it. No
-// record and not the change counter is written, or locked.
+// AddUsage adds each of u to what is known of its id and secret, as [keystore.Usage.Add] does; all of them or none. An id
+// without a record is dropped; one that comes twice is added twice. Update keeps the usage of a record, Delete drops it.
+// No record and not the change counter is written, or locked.
 //
 // If the connection is lost at the very end, the counts may have been added in spite of the error.
 func (s *Store) AddUsage(ctx context.Context, u []keystore.Usage) error {
@@ -51,8 +52,7 @@ func (s *Store) AddUsage(ctx context.Context, u []keystore.Usage) error {
 			n := batch(len(left))
 			var args []any
 			for _, u := range left[:n] {
-				uses := int64(min(u.Count, math.MaxInt64))
-				args = append(args, []byte(u.ID), uses, u.LastUsed.Unix())
+				args = append(args, usageArgs(u)...)
 			}
 			if _, err := t.exec(ctx, s.engine.AddUsage(n), args...); err != nil {
 				return err
@@ -64,37 +64,67 @@ func (s *Store) AddUsage(ctx context.Context, u []keystore.Usage) error {
 	return s.wrap(ctx, "writing usage", err)
 }
 
+// neverFirst stands for a first use that is not known: any other is earlier.
+const neverFirst = math.MaxInt64
+
+func usageArgs(u keystore.Usage) []any {
+	first := int64(neverFirst)
+	if !u.FirstUsed.IsZero() {
+		first = u.FirstUsed.Unix()
+	}
+	network := []byte{}
+	if u.Network.IsValid() {
+		network, _ = u.Network.MarshalBinary() // never fails
+	}
+	return []any{[]byte(u.ID), int64(u.Secret), int64(min(u.Count, math.MaxInt64)), first, u.LastUsed.Unix(), network}
+}
+
 // sum adds up what comes twice and leaves out ids without a record. Its order is that in which rows are locked.
 func (s *Store) sum(ctx context.Context, u []keystore.Usage) ([]keystore.Usage, error) {
-	sums := make(map[string]keystore.Usage, len(u))
+	sums := map[string][]keystore.Usage{}
 	for _, u := range u {
-		if known, ok := sums[u.ID]; ok {
-			u.Count += known.Count
-			if known.LastUsed.After(u.LastUsed) {
-				u.LastUsed = known.LastUsed
-			}
+		if u.Count == 0 && u.LastUsed.IsZero() {
+			continue
 		}
-		sums[u.ID] = u
+		of := sums[u.ID]
+		i, found := slices.BinarySearchFunc(of, u.Secret, func(u keystore.Usage, n uint32) int { return cmp.Compare(u.Secret, n) })
+		if !found {
+			of = slices.Insert(of, i, keystore.Usage{})
+		}
+		of[i] = of[i].Add(u)
+		sums[u.ID] = of
 	}
-	return byID(ctx, s, "SELECT id FROM claviger_records", slices.Collect(maps.Keys(sums)), func(rows *sql.Rows) (keystore.Usage, error) {
+	known, err := byID(ctx, s, "SELECT id FROM claviger_records", slices.Collect(maps.Keys(sums)), func(rows *sql.Rows) ([]keystore.Usage, error) {
 		var id []byte
 		err := rows.Scan(&id)
 		return sums[string(id)], err
 	})
+	return slices.Concat(known...), err
 }
 
-// Usage returns what is known of ids. Those without a record and those never used are left out.
+// Usage returns what is known of ids. Those without a record and secrets never used are left out.
 func (s *Store) Usage(ctx context.Context, ids []string) ([]keystore.Usage, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	known, err := byID(ctx, s, "SELECT id, uses, last_used FROM claviger_usage", ids, func(rows *sql.Rows) (keystore.Usage, error) {
-		var id []byte
-		var uses, last int64
-		err := rows.Scan(&id, &uses, &last)
-		return keystore.Usage{ID: string(id), Count: uint64(uses), LastUsed: time.Unix(last, 0).UTC()}, err //nolint:gosec // never negative
-	})
+	known, err := byID(ctx, s, "SELECT id, secret, uses, first_used, last_used, network FROM claviger_usage", ids, scanUsage)
 	return known, s.wrap(ctx, "reading usage", err)
+}
+
+func scanUsage(rows *sql.Rows) (u keystore.Usage, err error) {
+	var id, network []byte
+	var first, last int64
+	if err := rows.Scan(&id, &u.Secret, &u.Count, &first, &last, &network); err != nil {
+		return u, err
+	}
+	u.ID, u.LastUsed = string(id), time.Unix(last, 0).UTC()
+	if first != neverFirst {
+		u.FirstUsed = time.Unix(first, 0).UTC()
+	}
+	if len(network) > 0 {
+		err = u.Network.UnmarshalBinary(network)
+	}
+	return u, err
 }
 
 // byID selects the rows with one of ids, in the order of ids. It asks in batches, so that a few statements serve for all.

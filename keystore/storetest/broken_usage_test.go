@@ -3,6 +3,7 @@ package storetest
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"sync"
 
@@ -14,7 +15,30 @@ func brokenUsage() []brokenStore {
 		{"usage moves the version", oneHandle(func(s full) keystore.KeyStore { return usageMoves{s} }), `
 			KS2/EverythingAtOnce KS13/MovesNoVersion KS13/BesideUpdates KS13/SurvivesUpdate KS13/WakesNobody`, ""},
 		{"usage wakes", oneHandle(func(s full) keystore.KeyStore { return &usageWakes{hub{full: s}} }), "KS13/WakesNobody", ""},
-		{"usage keeps the last", oneHandle(func(s full) keystore.KeyStore { return &usageKeepsLast{full: s} }), "KS13/KeepsTheLater KS13/SameIDTwice KS13/LargeBatch", "KS13/Concurrent"},
+		{"usage keeps the last", brokenSum(func(sum, u keystore.Usage) keystore.Usage {
+			u.Count, u.FirstUsed = sum.Count+u.Count, sum.Add(u).FirstUsed
+			return u
+		}), "KS13/KeepsTheLater KS13/KeepsTheEarlier KS13/Network KS13/SameIDTwice KS13/LargeBatch", "KS13/Concurrent"},
+		{"usage keeps the first as it came", brokenSum(func(sum, u keystore.Usage) keystore.Usage {
+			first := sum.FirstUsed
+			if sum = sum.Add(u); !first.IsZero() {
+				sum.FirstUsed = first
+			}
+			return sum
+		}), "KS13/KeepsTheEarlier KS13/Network KS13/SameIDTwice KS13/LargeBatch", "KS13/Concurrent"},
+		{"usage keeps the network of any use", brokenSum(func(sum, u keystore.Usage) keystore.Usage {
+			sum = sum.Add(u)
+			sum.Network = u.Network
+			return sum
+		}), "KS13/Network", ""},
+		{"usage keeps a network for ever", brokenSum(func(sum, u keystore.Usage) keystore.Usage {
+			before := sum.Network
+			if sum = sum.Add(u); !sum.Network.IsValid() {
+				sum.Network = before
+			}
+			return sum
+		}), "KS13/Network", ""},
+		{"usage of all secrets together", oneHandle(func(s full) keystore.KeyStore { return usageOfOneSecret{s} }), "KS13/SecretsApart", "KS13/WholeSeconds"},
 		{"usage reads, adds, then writes", oneHandle(func(s full) keystore.KeyStore { return &usageLosesUpdates{full: s} }), "KS13/Concurrent", "KS13/BesideUpdates"},
 		{"usage of the unused", oneHandle(func(s full) keystore.KeyStore { return usageOfUnused{s} }), "KS13/UnusedIsLeftOut KS13/Nothing", ""},
 		{"usage has a limit", oneHandle(func(s full) keystore.KeyStore { return usageHasLimit{s} }), "KS13/LargeBatch", ""},
@@ -49,44 +73,61 @@ func (s *usageWakes) AddUsage(ctx context.Context, u []keystore.Usage) error {
 	return s.full.AddUsage(ctx, u)
 }
 
-// usageKeepsLast has a table of its own, and no greatest() in it.
-type usageKeepsLast struct {
+// usageSums has a table of its own, and its own idea of a sum.
+type usageSums struct {
 	full
 
+	add  func(sum, u keystore.Usage) keystore.Usage
 	mu   sync.Mutex
-	last map[string]keystore.Usage
+	sums []keystore.Usage
 }
 
-func (s *usageKeepsLast) AddUsage(ctx context.Context, u []keystore.Usage) error {
+func brokenSum(add func(sum, u keystore.Usage) keystore.Usage) Factory {
+	return oneHandle(func(s full) keystore.KeyStore { return &usageSums{full: s, add: add} })
+}
+
+func (s *usageSums) AddUsage(ctx context.Context, u []keystore.Usage) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.last == nil {
-		s.last = map[string]keystore.Usage{}
-	}
 	for _, u := range u {
-		u.Count += s.last[u.ID].Count
-		u.LastUsed = u.LastUsed.UTC()
-		s.last[u.ID] = u
+		u = keystore.Usage{}.Add(u)
+		at := slices.IndexFunc(s.sums, func(sum keystore.Usage) bool { return sum.ID == u.ID && sum.Secret == u.Secret })
+		if at < 0 {
+			s.sums = append(s.sums, u)
+			continue
+		}
+		s.sums[at] = s.add(s.sums[at], u)
 	}
 	return nil
 }
 
-func (s *usageKeepsLast) Usage(ctx context.Context, ids []string) ([]keystore.Usage, error) {
+func (s *usageSums) Usage(ctx context.Context, ids []string) ([]keystore.Usage, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var known []keystore.Usage
-	for _, id := range ids {
-		if u, ok := s.last[id]; ok {
+	for _, u := range s.sums {
+		if slices.Contains(ids, u.ID) {
 			known = append(known, u)
 		}
 	}
 	return known, nil
+}
+
+// usageOfOneSecret knows nothing of rotation.
+type usageOfOneSecret struct{ full }
+
+func (s usageOfOneSecret) AddUsage(ctx context.Context, u []keystore.Usage) error {
+	u = slices.Clone(u)
+	for i := range u {
+		u[i].Secret = 1
+	}
+	return s.full.AddUsage(ctx, u)
 }
 
 // usageLosesUpdates forgets a batch that comes beside another.

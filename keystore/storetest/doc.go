@@ -39,7 +39,7 @@
 //
 // # What you get
 //
-// There are 288 cases. Each is a subtest named after its duty, as TestStore/KS7/QuotaRace,
+// There are 291 cases. Each is a subtest named after its duty, as TestStore/KS7/QuotaRace,
 // and a failure says what was expected, what came, and the duty's own words. Those
 // under T-121 put quotes, patterns, scripts and look-alikes into every text. Races
 // are run among 32 goroutines on both handles; give the store the real engine, since

@@ -163,7 +163,7 @@ func (t *trial) busyRound(w, n int) bool {
 		t.same(found, r, "Lookup of one's own record")
 	}
 	if h.usage != nil {
-		ok = ok && t.answer(h.usage.AddUsage(ctx, []keystore.Usage{{ID: r.ID, Count: 1, LastUsed: second(n)}}), nil, "AddUsage")
+		ok = ok && t.answer(h.usage.AddUsage(ctx, []keystore.Usage{use(r.ID, 1, n)}), nil, "AddUsage")
 	}
 	page, err := h.admin.List(ctx, keystore.Filter{Owner: r.Owner, Limit: 3})
 	ok = ok && t.answer(err, nil, "List of one's own records")

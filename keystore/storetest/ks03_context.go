@@ -40,7 +40,7 @@ func methods() []method {
 			return h.watcher.Watch(ctx, func(...string) {})
 		}},
 		{"AddUsage", usageStore, func(ctx context.Context, h *handle, r keystore.Record) error {
-			return h.usage.AddUsage(ctx, []keystore.Usage{{ID: r.ID, Count: 1, LastUsed: second(0)}})
+			return h.usage.AddUsage(ctx, []keystore.Usage{use(r.ID, 1, 0)})
 		}},
 		{"Usage", usageStore, func(ctx context.Context, h *handle, r keystore.Record) error {
 			_, err := h.usage.Usage(ctx, []string{r.ID})

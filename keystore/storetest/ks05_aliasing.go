@@ -91,10 +91,10 @@ func listSharesNothing(t *trial) {
 
 func usageKeepsNothing(t *trial) {
 	r := t.put(t.key(alias("0a")))[0]
-	want := usages{r.ID: {ID: r.ID, Count: 2, LastUsed: second(1)}}
-	given := []keystore.Usage{want[r.ID]}
+	want := usages{from("192.0.2.0/24", use(r.ID, 2, 1))}
+	given := slices.Clone(want)
 	t.here.addUsage(given...)
-	if !slices.Equal(given, []keystore.Usage{want[r.ID]}) {
+	if !slices.Equal(given, want) {
 		t.wrongf("AddUsage changed its argument to %v", given)
 	}
 	scribble(reflect.ValueOf(&given))
@@ -112,8 +112,8 @@ func usageKeepsNothing(t *trial) {
 
 func usageSharesNothing(t *trial) {
 	r := t.put(t.key(alias("0a")))[0]
-	want := usages{r.ID: {ID: r.ID, Count: 2, LastUsed: second(1)}}
-	t.here.addUsage(want[r.ID])
+	want := usages{use(r.ID, 2, 1)}
+	t.here.addUsage(want...)
 	got, err := t.here.usage.Usage(t.Context(), []string{r.ID})
 	t.answer(err, nil, "Usage")
 	scribble(reflect.ValueOf(&got))

@@ -2,15 +2,15 @@ package storetest
 
 import (
 	"fmt"
-	"maps"
+	"net/netip"
 	"strconv"
 	"time"
 
 	"github.com/claviger-go/claviger/keystore"
 )
 
-// usages are what is known of ids.
-type usages map[string]keystore.Usage
+// usages are what is known: each of its ID and Secret.
+type usages []keystore.Usage
 
 // second is n whole seconds after an instant: what a LastUsed can hold.
 func second(n int) time.Time { return at(n).Truncate(time.Second) }
@@ -27,21 +27,28 @@ func (h *handle) used(want usages, ids ...string) {
 	if !h.t.answer(err, nil, "Usage of %d ids through %s", len(ids), h.name) {
 		return
 	}
-	left := maps.Clone(want)
+	type row struct {
+		id     string
+		secret uint32
+	}
+	left := make(map[row]keystore.Usage, len(want))
+	for _, u := range want {
+		left[row{u.ID, u.Secret}] = u
+	}
 	for _, u := range got {
-		w, known := left[u.ID]
-		delete(left, u.ID)
+		w, known := left[row{u.ID, u.Secret}]
+		delete(left, row{u.ID, u.Secret})
 		switch {
 		case !known:
-			h.t.wrongf("Usage of %d ids through %s: got %+v, want none of this id, or no second one", len(ids), h.name, u)
-		case u.Count != w.Count, !u.LastUsed.Equal(w.LastUsed):
+			h.t.wrongf("Usage of %d ids through %s: got %+v, want none of this id and secret, or no second one", len(ids), h.name, u)
+		case u.Count != w.Count, !u.FirstUsed.Equal(w.FirstUsed), !u.LastUsed.Equal(w.LastUsed), u.Network != w.Network:
 			h.t.wrongf("Usage through %s: got %+v, want %+v", h.name, u, w)
-		case u.LastUsed.Location() != time.UTC:
-			h.t.wrongf("Usage through %s: got %v, want it in UTC", h.name, u.LastUsed)
+		case u.FirstUsed.Location() != time.UTC, u.LastUsed.Location() != time.UTC:
+			h.t.wrongf("Usage through %s: got %+v, want its times in UTC", h.name, u)
 		}
 	}
-	for id := range left {
-		h.t.wrongf("Usage through %s: %q is missing, want %+v", h.name, id, want[id])
+	for _, w := range left {
+		h.t.wrongf("Usage through %s: %+v is missing", h.name, w)
 		return
 	}
 }
@@ -50,6 +57,9 @@ func usageCases() []testCase {
 	return []testCase{
 		{"Adds", usageStore, usageAdds},
 		{"KeepsTheLater", usageStore, usageKeepsTheLater},
+		{"KeepsTheEarlier", usageStore, usageKeepsTheEarlier},
+		{"Network", usageStore, usageNetwork},
+		{"SecretsApart", usageStore, usageOfSecretsApart},
 		{"SameIDTwice", usageStore, usageOfTheSameIDTwice},
 		{"SeenElsewhere", usageStore, usageSeenElsewhere},
 		{"UnusedIsLeftOut", usageStore, unusedIsLeftOut},
@@ -67,42 +77,106 @@ func usageCases() []testCase {
 	}
 }
 
+// use is count uses of an id's first secret, all of them at when.
 func use(id string, count uint64, when int) keystore.Usage {
-	return keystore.Usage{ID: id, Count: count, LastUsed: second(when)}
+	return keystore.Usage{ID: id, Secret: 1, Count: count, FirstUsed: second(when), LastUsed: second(when)}
+}
+
+// uses are count uses between two instants.
+func uses(id string, count uint64, first, last int) keystore.Usage {
+	u := use(id, count, last)
+	u.FirstUsed = second(first)
+	return u
+}
+
+func from(network string, u keystore.Usage) keystore.Usage {
+	u.Network = netip.MustParsePrefix(network)
+	return u
 }
 
 func usageAdds(t *trial) {
 	id := t.put(t.key(alias("0a")))[0].ID
 	for n := 1; n <= 5; n++ {
 		t.here.addUsage(use(id, uint64(n), n))
-		t.here.used(usages{id: use(id, uint64(n*(n+1)/2), n)}, id)
+		t.here.used(usages{uses(id, uint64(n*(n+1)/2), 1, n)}, id)
 	}
 }
 
 func usageKeepsTheLater(t *trial) {
 	id := t.put(t.key(alias("0a")))[0].ID
-	t.here.addUsage(use(id, 1, 5))
+	t.here.addUsage(uses(id, 1, 0, 5))
 	t.here.addUsage(use(id, 1, 3))
-	t.here.used(usages{id: use(id, 2, 5)}, id)
+	t.here.used(usages{uses(id, 2, 0, 5)}, id)
 	east := use(id, 1, 4)
 	east.LastUsed = east.LastUsed.In(time.FixedZone("east", 9*3600))
 	t.here.addUsage(east)
-	t.here.used(usages{id: use(id, 3, 5)}, id)
+	t.here.used(usages{uses(id, 3, 0, 5)}, id)
 	t.here.addUsage(use(id, 1, 6))
-	t.here.used(usages{id: use(id, 4, 6)}, id)
+	t.here.used(usages{uses(id, 4, 0, 6)}, id)
+}
+
+func usageKeepsTheEarlier(t *trial) {
+	id := t.put(t.key(alias("0a")))[0].ID
+	t.here.addUsage(uses(id, 1, 5, 9))
+	t.here.addUsage(use(id, 1, 7))
+	t.here.used(usages{uses(id, 2, 5, 9)}, id)
+	west := uses(id, 1, 3, 8)
+	west.FirstUsed = west.FirstUsed.In(time.FixedZone("west", -9*3600))
+	t.there.addUsage(west)
+	t.here.used(usages{uses(id, 3, 3, 9)}, id)
+	unknown := use(id, 1, 10)
+	unknown.FirstUsed = time.Time{}
+	t.here.addUsage(unknown)
+	t.here.used(usages{uses(id, 4, 3, 10)}, id)
+}
+
+// The network is part of the last use: it comes with it, and goes with a later one.
+func usageNetwork(t *trial) {
+	id := t.put(t.key(alias("0a")))[0].ID
+	t.here.addUsage(from("192.0.2.0/24", use(id, 1, 5)))
+	t.here.used(usages{from("192.0.2.0/24", use(id, 1, 5))}, id)
+	t.there.addUsage(from("198.51.100.0/24", uses(id, 1, 1, 3)))
+	t.here.used(usages{from("192.0.2.0/24", uses(id, 2, 1, 5))}, id)
+	t.there.addUsage(from("2001:db8::/48", use(id, 1, 7)))
+	t.here.used(usages{from("2001:db8::/48", uses(id, 3, 1, 7))}, id)
+	t.here.addUsage(from("0.0.0.0/24", use(id, 1, 8)), from("203.0.113.0/24", use(id, 1, 6)))
+	t.here.used(usages{from("0.0.0.0/24", uses(id, 5, 1, 8))}, id)
+	t.here.addUsage(use(id, 1, 9))
+	t.here.used(usages{uses(id, 6, 1, 9)}, id)
+}
+
+// Who still uses the old secret of a rotated key has to be seen beside the others.
+func usageOfSecretsApart(t *trial) {
+	held := t.put(t.key(alias("0a")), t.key(alias("0b")))
+	id := held[0].ID
+	with := func(secret uint32, u keystore.Usage) keystore.Usage {
+		u.Secret = secret
+		return u
+	}
+	t.here.addUsage(from("192.0.2.0/24", with(1, use(id, 1, 1))), with(2, use(id, 20, 2)), with(0, use(id, 300, 3)), with(1<<32-1, use(id, 4000, 4)))
+	t.there.addUsage(with(2, use(id, 20, 8)), from("198.51.100.0/24", with(1, use(id, 1, 9))))
+	want := usages{
+		from("198.51.100.0/24", with(1, uses(id, 2, 1, 9))), with(2, uses(id, 40, 2, 8)),
+		with(0, use(id, 300, 3)), with(1<<32-1, use(id, 4000, 4)),
+	}
+	t.here.used(want, id)
+	if other := held[len(held)-1].ID; other != id {
+		t.here.addUsage(with(2, use(other, 7, 7)))
+		t.there.used(append(want, with(2, use(other, 7, 7))), id, other)
+	}
 }
 
 func usageOfTheSameIDTwice(t *trial) {
 	id := t.put(t.key(alias("0a")))[0].ID
 	t.here.addUsage(use(id, 1, 2), use(id, 2, 9), use(id, 3, 1))
-	t.here.used(usages{id: use(id, 6, 9)}, id)
+	t.here.used(usages{uses(id, 6, 1, 9)}, id)
 }
 
 func usageSeenElsewhere(t *trial) {
 	id := t.put(t.key(alias("0a")))[0].ID
 	for n := range 6 {
 		t.handle(n).addUsage(use(id, 1, n))
-		t.handle(n+1).used(usages{id: use(id, uint64(n)+1, n)}, id)
+		t.handle(n+1).used(usages{uses(id, uint64(n)+1, 0, n)}, id)
 	}
 }
 
@@ -110,7 +184,7 @@ func unusedIsLeftOut(t *trial) {
 	held := t.put(t.key(alias("0a")), t.key(alias("0b")))
 	t.here.used(usages{}, held[0].ID, "never")
 	t.here.addUsage(use(held[0].ID, 1, 1))
-	want := usages{held[0].ID: use(held[0].ID, 1, 1)}
+	want := usages{use(held[0].ID, 1, 1)}
 	t.here.used(want, append(ids(held), "never")...)
 }
 
@@ -118,7 +192,7 @@ func unusedIsLeftOut(t *trial) {
 func usageOfUnknownIDs(t *trial) {
 	id := t.put(t.key(alias("0a")))[0].ID
 	t.here.addUsage(use("never", 1, 1), use(id, 2, 2), use(alias("ff"), 3, 3))
-	t.here.used(usages{id: use(id, 2, 2)}, id)
+	t.here.used(usages{use(id, 2, 2)}, id)
 	t.here.lacks("never", "after its usage was added")
 }
 
@@ -132,8 +206,8 @@ func usageOfNothing(t *trial) {
 func usageInWholeSeconds(t *trial) {
 	id := t.put(t.key(alias("0a")))[0].ID
 	for n, when := range []time.Time{time.Unix(0, 0), time.Unix(1, 0), second(0), time.Date(2038, 1, 19, 3, 14, 8, 0, time.UTC)} {
-		t.here.addUsage(keystore.Usage{ID: id, Count: 1, LastUsed: when})
-		t.here.used(usages{id: {ID: id, Count: uint64(n) + 1, LastUsed: when}}, id)
+		t.here.addUsage(keystore.Usage{ID: id, Count: 1, FirstUsed: when, LastUsed: when})
+		t.here.used(usages{{ID: id, Count: uint64(n) + 1, FirstUsed: time.Unix(0, 0), LastUsed: when}}, id)
 	}
 }
 
@@ -142,9 +216,9 @@ func usageOfIDsInOtherCase(t *trial) {
 	want := usages{}
 	var asked []string
 	for n, r := range held {
-		want[r.ID] = use(r.ID, uint64(n)+1, n)
-		asked = append(asked, r.ID)
-		t.here.addUsage(want[r.ID])
+		u := use(r.ID, uint64(n)+1, n)
+		want, asked = append(want, u), append(asked, r.ID)
+		t.here.addUsage(u)
 	}
 	t.here.used(want, asked...)
 }
@@ -154,7 +228,7 @@ func largeCounts(t *trial) {
 	const large = 1 << 40
 	t.here.addUsage(use(id, large+1, 1))
 	t.here.addUsage(use(id, large, 2))
-	t.here.used(usages{id: use(id, 2*large+1, 2)}, id)
+	t.here.used(usages{uses(id, 2*large+1, 1, 2)}, id)
 }
 
 // Keys may flush 100,000 ids at once: more than one statement can have
@@ -171,8 +245,7 @@ func largeUsageBatch(t *trial) {
 	var asked []string
 	for n, r := range records {
 		batch = append(batch, use(r.ID, 1, n), use(r.ID, 2, -n))
-		want[r.ID] = use(r.ID, 3, n)
-		asked = append(asked, r.ID)
+		want, asked = append(want, uses(r.ID, 3, -n, n)), append(asked, r.ID)
 	}
 	for n := range 7 * t.suite.records {
 		batch = append(batch, use(fmt.Sprintf("unknown%d", n), 1, n))
@@ -197,7 +270,7 @@ func concurrentUsage(t *trial) {
 		}
 		return nil
 	})
-	t.here.used(usages{held[0].ID: use(held[0].ID, 2*contenders*each, contenders*each-1)}, held[0].ID)
+	t.here.used(usages{uses(held[0].ID, 2*contenders*each, 0, contenders*each-1)}, held[0].ID)
 }
 
 func usageMovesNoVersion(t *trial) {
@@ -240,7 +313,7 @@ func usageBesideUpdates(t *trial) {
 	t.stopIfFailed()
 	for c := 0; c < contenders; c += 2 {
 		t.here.holds(records[c], "after Updates beside AddUsage")
-		t.here.used(usages{records[c].ID: use(records[c].ID, each, each-1)}, records[c].ID)
+		t.here.used(usages{uses(records[c].ID, each, 0, each-1)}, records[c].ID)
 	}
 }
 
@@ -251,7 +324,7 @@ func usageSurvivesUpdate(t *trial) {
 	r = t.there.update(r)
 	revoked(&r)
 	t.here.update(r)
-	t.here.used(usages{"a": use("a", 3, 1)}, "a")
+	t.here.used(usages{use("a", 3, 1)}, "a")
 }
 
 // A Watcher may say at any time that anything may have changed, so it is given

@@ -9,7 +9,7 @@ if ARGV[4] ~= '0' and ARGV[4] ~= old.version then
 end
 
 redis.call('DEL', KEYS[1])
-redis.call('HDEL', base .. ':usage', 'count:' .. id, 'last:' .. id)
+redis.call('DEL', base .. ':usage:' .. id)
 index(old, nil)
 publish()
 return done()

@@ -55,6 +55,7 @@ func Run(t *testing.T, mount Mount) {
 	t.Run("EnvAndMethod", mount.envAndMethod)
 	t.Run("T048_KeyForSomeRoutes", mount.limitedRoutes)
 	t.Run("T138_RotatedKey", mount.rotated)
+	t.Run("T059_Misuse", mount.misuse)
 	t.Run("T130_Decisions", mount.decisions)
 	t.Run("Principal", mount.principals)
 	t.Run("NestedGuards", mount.nested)

@@ -40,13 +40,14 @@ func (c *clock) advance(d time.Duration) { c.passed.Add(int64(d)) }
 
 // service has one credential of each sort. A request names one as {read}.
 type service struct {
-	mount Mount
-	store *store
-	clock *clock
-	keys  *keystore.Keys
-	texts map[string]string
-	ids   map[string]string
-	named *strings.Replacer
+	mount  Mount
+	store  *store
+	clock  *clock
+	keys   *keystore.Keys
+	events events
+	texts  map[string]string
+	ids    map[string]string
+	named  *strings.Replacer
 }
 
 // errStore is what a failing store says; no client may read it.
@@ -58,7 +59,7 @@ func open(t *testing.T, mount Mount) *service {
 		mount: mount, store: &store{Store: authtest.NewStore()}, clock: new(clock),
 		texts: map[string]string{}, ids: map[string]string{},
 	}
-	s.keys = authtest.Open(t, s.store, keystore.Config{Now: s.clock.now, LookupTimeout: 20 * time.Second})
+	s.keys = authtest.Open(t, s.store, keystore.Config{Now: s.clock.now, LookupTimeout: 20 * time.Second, OnEvent: s.events.hear})
 	now := s.clock.now()
 	office, _ := netip.ParsePrefix("192.0.2.0/24")
 	office6, _ := netip.ParsePrefix("2001:db8::/32")
@@ -80,6 +81,7 @@ func open(t *testing.T, mount Mount) *service {
 		"office":    {Scopes: read, Limits: keystore.Limits{Networks: []netip.Prefix{office, office6}}},
 		"banned":    {Scopes: read, Limits: keystore.Limits{DeniedNetworks: []netip.Prefix{office}}},
 		"server":    {Scopes: read, Limits: keystore.Limits{ServerOnly: true}},
+		"licensed":  {Scopes: read, Limits: keystore.Limits{Services: 1}},
 		"getter":    {Scopes: read, Limits: keystore.Limits{Methods: []string{"GET"}}},
 		"routed":    {Scopes: read, Limits: keystore.Limits{Routes: []string{"/claims/{id}", "/claims/:id"}}},
 		"bound":     {Scopes: read, Limits: keystore.Limits{Audiences: []string{"claims", "orders"}}},

@@ -76,7 +76,7 @@ func (mount Mount) plainHTTP(t *testing.T) {
 	header := http.Header{"Peer": {"198.51.100.7:1234"}, "Authorization": {s.fill("Bearer {read}")}}
 	v.expectHTTP2(t, client, secure.URL+"/claims", header, admitted)
 
-	// Where nobody listens nothing is looked up.
+	// Also where nobody hears of decisions, the key is looked up: its owner has to be told.
 	auth, err := middleware.New(s.keys, middleware.Config{})
 	if err != nil {
 		t.Fatal(err)
@@ -84,9 +84,13 @@ func (mount Mount) plainHTTP(t *testing.T) {
 	silent := (&server{service: s}).start(t, s.mount(auth, v.routes()))
 	s.store.lookups.Store(0)
 	silent.expect(t, get("/claims", "Authorization: Bearer {all}", "Via: 1.1 x"), httpsRequired)
-	if got := s.store.lookups.Load(); got != 0 {
+	if got := s.store.lookups.Load(); got != 1 {
 		t.Errorf("the store was asked %d times", got)
 	}
+	// Each once, and neither the one with another secret nor those that are dead.
+	s.misused(t,
+		s.sign(t, "read", keystore.EventExposed, "", "198.51.100.0/24"),
+		s.sign(t, "all", keystore.EventExposed, "", "127.0.0.0/24"))
 }
 
 // What proxies say of the scheme counts if they are trusted, and the worst of it

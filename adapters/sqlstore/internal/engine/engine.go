@@ -63,10 +63,10 @@ func (e *Engine) Text(statement string) string {
 	return b.String()
 }
 
-// AddUsage is the statement that adds to the usage of so many ids: three values for each.
-func (e *Engine) AddUsage(ids int) string {
-	rows := strings.TrimSuffix(strings.Repeat("(?, ?, ?), ", ids), ", ")
-	return "INSERT INTO claviger_usage (id, uses, last_used) VALUES " + rows + " " + e.addToUsage
+// AddUsage is the statement that adds to so many rows of usage: six values for each.
+func (e *Engine) AddUsage(rows int) string {
+	values := strings.TrimSuffix(strings.Repeat("(?, ?, ?, ?, ?, ?), ", rows), ", ")
+	return "INSERT INTO claviger_usage (id, secret, uses, first_used, last_used, network) VALUES " + values + " " + e.addToUsage
 }
 
 // Settings are what Inspect found, by name.

@@ -18,8 +18,10 @@ func MySQL() *Engine {
 			" ON DUPLICATE KEY UPDATE n = n + 1",
 		// INSERT IGNORE would let more pass than this, and the rows affected by ON DUPLICATE KEY depend on clientFoundRows.
 		Exists: func(err error) bool { return number(err) == 1062 },
+		// From left to right: network has to be told by the last_used that was.
 		addToUsage: "ON DUPLICATE KEY UPDATE uses = uses + VALUES(uses)," +
-			" last_used = GREATEST(last_used, VALUES(last_used))",
+			" network = IF(VALUES(last_used) > last_used, VALUES(network), network)," +
+			" first_used = LEAST(first_used, VALUES(first_used)), last_used = GREATEST(last_used, VALUES(last_used))",
 		CreateVersions: `CREATE TABLE IF NOT EXISTS claviger_migrations (
 	id         BIGINT UNSIGNED NOT NULL AUTO_INCREMENT,
 	version_id BIGINT NOT NULL,

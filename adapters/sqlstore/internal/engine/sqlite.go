@@ -16,8 +16,9 @@ func SQLite() *Engine {
 			" ON CONFLICT (owner, type, kind) DO UPDATE SET n = n + 1",
 		IgnoreExisting: " ON CONFLICT (id) DO NOTHING",
 		Exists:         func(error) bool { return false },
-		addToUsage: "ON CONFLICT (id) DO UPDATE SET uses = uses + excluded.uses," +
-			" last_used = MAX(last_used, excluded.last_used)",
+		addToUsage: "ON CONFLICT (id, secret) DO UPDATE SET uses = uses + excluded.uses," +
+			" network = CASE WHEN excluded.last_used > last_used THEN excluded.network ELSE network END," +
+			" first_used = MIN(first_used, excluded.first_used), last_used = MAX(last_used, excluded.last_used)",
 		CreateVersions: `CREATE TABLE IF NOT EXISTS claviger_migrations (
 	id         INTEGER PRIMARY KEY AUTOINCREMENT,
 	version_id INTEGER NOT NULL,

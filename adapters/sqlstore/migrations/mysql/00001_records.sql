@@ -22,11 +22,16 @@ CREATE TABLE IF NOT EXISTS claviger_records (
 ) ENGINE = InnoDB
 COMMENT = 'The record is the JSON in data, and nothing else. The other columns are copies for searching: SQL on them REVOKES NOTHING. To end a key by hand, in one transaction: DELETE FROM claviger_records WHERE id = ''…'', then UPDATE claviger_counter SET n = n + 1.';
 
--- How often a key was used, and when last (seconds since 1970): apart from the record, whose version it never moves.
+-- How often a secret of a key was used, first and last (seconds since 1970), and from which network (netip.Prefix in its
+-- binary form; empty: not known): apart from the record, whose version it never moves.
 CREATE TABLE IF NOT EXISTS claviger_usage (
-	id        VARBINARY(80) NOT NULL PRIMARY KEY,
-	uses      BIGINT        NOT NULL,
-	last_used BIGINT        NOT NULL
+	id         VARBINARY(80) NOT NULL,
+	secret     BIGINT        NOT NULL, -- its number; 0: none
+	uses       BIGINT        NOT NULL,
+	first_used BIGINT        NOT NULL,
+	last_used  BIGINT        NOT NULL,
+	network    VARBINARY(17) NOT NULL,
+	PRIMARY KEY (id, secret)
 ) ENGINE = InnoDB;
 
 -- Written first by each insert with a quota, so that those of one owner wait for each other.

@@ -25,12 +25,17 @@ CREATE INDEX IF NOT EXISTS claviger_records_parent ON claviger_records (parent, 
 CREATE INDEX IF NOT EXISTS claviger_records_expires ON claviger_records (expires) WHERE expires IS NOT NULL;
 CREATE INDEX IF NOT EXISTS claviger_records_quota ON claviger_records (owner, type, kind, revoked, expires);
 
--- How often a key was used, and when last (seconds since 1970): apart from the record, whose version it never moves.
+-- How often a secret of a key was used, first and last (seconds since 1970), and from which network (netip.Prefix in its
+-- binary form; empty: not known): apart from the record, whose version it never moves.
 CREATE TABLE IF NOT EXISTS claviger_usage (
-	id        BLOB    NOT NULL PRIMARY KEY,
-	uses      INTEGER NOT NULL,
-	last_used INTEGER NOT NULL
-) STRICT;
+	id         BLOB    NOT NULL,
+	secret     INTEGER NOT NULL, -- its number; 0: none
+	uses       INTEGER NOT NULL,
+	first_used INTEGER NOT NULL,
+	last_used  INTEGER NOT NULL,
+	network    BLOB    NOT NULL,
+	PRIMARY KEY (id, secret)
+) STRICT, WITHOUT ROWID;
 
 -- Written first by each insert with a quota, so that those of one owner wait for each other.
 CREATE TABLE IF NOT EXISTS claviger_quotas (
