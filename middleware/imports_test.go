@@ -2,6 +2,7 @@ package middleware_test
 
 import (
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 
@@ -24,7 +25,7 @@ func TestImports(t *testing.T) {
 		third   []string // modules of others it may link
 	}{
 		{"scopes stand alone", "scopes", []string{"scopes"}, nil},
-		{"keystore knows scopes", "keystore/...", []string{"scopes", "keystore"}, third},
+		{"keystore knows scopes, and its tokens golang-jwt", "keystore/...", []string{"scopes", "keystore"}, append(slices.Clone(third), "github.com/golang-jwt/jwt/v5")},
 		{"adapters know keystore", "adapters/...", []string{"scopes", "keystore", "adapters"}, third},
 		{"middleware knows no adapter", "middleware", []string{"scopes", "keystore", "middleware"}, third},
 		{"authtest uses memstore", "middleware/authtest", []string{"scopes", "keystore", "middleware", "adapters/memstore"}, third},
@@ -77,6 +78,6 @@ func TestModuleGraph(t *testing.T) {
 	}
 	require.ElementsMatch(t, []string{
 		"github.com/hashicorp/golang-lru/v2", "github.com/alexedwards/argon2id", "golang.org/x/crypto",
-		"golang.org/x/sys", "golang.org/x/sync", "github.com/stretchr/testify", "go.yaml.in/yaml/v3",
+		"golang.org/x/sys", "golang.org/x/sync", "github.com/golang-jwt/jwt/v5", "github.com/stretchr/testify", "go.yaml.in/yaml/v3",
 	}, direct)
 }
