@@ -26,7 +26,7 @@ func TestStore_Cluster(t *testing.T) {
 		client, p := connect(tb, at), newProxy(tb, at)
 		config := redisstore.Config{Prefix: prefix(tb, client)}
 		direct = handle(tb, client, config)
-		here := handle(tb, connectCluster(tb, p.address, true), config)
+		here := handle(tb, connectCluster(tb, p.Address, true), config)
 		proxies[here] = p
 		return here, handle(tb, connectCluster(tb, at, false), config)
 	}, suite(proxies, &direct, 2))

@@ -76,7 +76,7 @@ func TestReplicas_LostReply(t *testing.T) {
 	host, port, _ := strings.Cut(first, ":")
 	server(t, "--replicaof", host, port)
 	p := newProxy(t, first)
-	s := handle(t, connect(t, p.address), redisstore.Config{Replicas: 1, ReplicaTimeout: 5 * time.Second})
+	s := handle(t, connect(t, p.Address), redisstore.Config{Replicas: 1, ReplicaTimeout: 5 * time.Second})
 	insert(t, s, apiKey("a"), apiKey("b"))
 	require.NoError(t, s.Update(t.Context(), apiKey("a", op("1"), revoked)))
 	require.NoError(t, s.Delete(t.Context(), "a", 2))

@@ -20,7 +20,7 @@ func resending(t *testing.T, pause time.Duration) (s, other *redisstore.Store, p
 	p = newProxy(t, at)
 	direct := connect(t, at)
 	config := redisstore.Config{Prefix: prefix(t, direct)}
-	behind := connect(t, p.address, func(o *redis.Options) { o.MinRetryBackoff, o.MaxRetryBackoff = pause, pause })
+	behind := connect(t, p.Address, func(o *redis.Options) { o.MinRetryBackoff, o.MaxRetryBackoff = pause, pause })
 	s, other = handle(t, behind, config), handle(t, direct, config)
 	// Every script is known to the server now, and runs at its first EVALSHA.
 	insert(t, s, apiKey("warm"))

@@ -22,7 +22,7 @@ func TestStore(t *testing.T) {
 		tb.Helper()
 		p, client := newProxy(tb, at), connect(tb, at)
 		config := redisstore.Config{Prefix: prefix(tb, client)}
-		here := handle(tb, connect(tb, p.address), config)
+		here := handle(tb, connect(tb, p.Address), config)
 		proxies[here] = p
 		direct = handle(tb, client, config)
 		return here, direct
@@ -39,10 +39,10 @@ func suite(proxies map[keystore.KeyStore]*proxy, direct **redisstore.Store, roun
 		},
 		Hang: func(_ testing.TB, store keystore.KeyStore) (release func()) {
 			p := proxies[store]
-			p.freeze()
+			p.Freeze()
 			return func() {
-				p.thaw()
-				p.reset()
+				p.Thaw()
+				p.Reset()
 			}
 		},
 		Rounds: rounds,
@@ -55,10 +55,10 @@ func TestKS3_NothingAnswers(t *testing.T) {
 	at := address(t)
 	for _, punctual := range []bool{false, true} {
 		p := newProxy(t, at)
-		client := connect(t, p.address, func(o *redis.Options) { o.ContextTimeoutEnabled = punctual })
+		client := connect(t, p.Address, func(o *redis.Options) { o.ContextTimeoutEnabled = punctual })
 		s := handle(t, client, redisstore.Config{Prefix: prefix(t, connect(t, at))})
 		insert(t, s, apiKey("a"))
-		p.freeze()
+		p.Freeze()
 		for desc, call := range map[string]func(ctx context.Context) error{
 			"Lookup": func(ctx context.Context) error { _, err := s.Lookup(ctx, "a"); return err },
 			"Insert": func(ctx context.Context) error { return s.Insert(ctx, apiKey("b"), unlimited) },
@@ -77,7 +77,7 @@ func TestKS3_NothingAnswers(t *testing.T) {
 			require.ErrorIs(t, call(ctx), context.Canceled, desc)
 			require.Less(t, time.Since(begun), 400*time.Millisecond, desc)
 		}
-		p.thaw()
+		p.Thaw()
 		require.Eventually(t, func() bool { _, err := s.Lookup(t.Context(), "a"); return err == nil }, 2*time.Second, time.Millisecond)
 	}
 }
@@ -87,13 +87,13 @@ func TestKS1_Gone(t *testing.T) {
 	t.Parallel()
 	at := address(t)
 	p := newProxy(t, at)
-	s := handle(t, connect(t, p.address), redisstore.Config{Prefix: prefix(t, connect(t, at))})
+	s := handle(t, connect(t, p.Address), redisstore.Config{Prefix: prefix(t, connect(t, at))})
 	insert(t, s, apiKey("a"))
-	p.down()
+	p.Down()
 	_, err := s.Lookup(t.Context(), "a")
 	require.Error(t, err)
 	require.NotErrorIs(t, err, keystore.ErrNotFound)
 	require.Error(t, s.Delete(t.Context(), "a", 0))
-	p.up(t, p.address)
+	p.Up(t)
 	require.Eventually(t, func() bool { _, err := s.Lookup(t.Context(), "a"); return err == nil }, 2*time.Second, time.Millisecond)
 }

@@ -75,7 +75,7 @@ func behind(tb testing.TB, heartbeat time.Duration) (watcher, writer *redisstore
 	p = newProxy(tb, at)
 	direct := connect(tb, at)
 	config := redisstore.Config{Prefix: prefix(tb, direct), Heartbeat: heartbeat}
-	through := connect(tb, p.address, func(o *redis.Options) { o.ContextTimeoutEnabled = true })
+	through := connect(tb, p.Address, func(o *redis.Options) { o.ContextTimeoutEnabled = true })
 	return handle(tb, through, config), handle(tb, direct, config), p
 }
 
@@ -113,28 +113,28 @@ func TestKS12_LostTouch(t *testing.T) {
 		lasts         time.Duration // beyond being noticed
 	}{
 		{
-			"half open", func(_ *testing.T, p *proxy) { p.freeze() }, func(_ *testing.T, p *proxy) { p.thaw() },
+			"half open", func(_ *testing.T, p *proxy) { p.Freeze() }, func(_ *testing.T, p *proxy) { p.Thaw() },
 			heartbeat * 3 / 2, 0,
 		},
 		{
-			"half open for long", func(_ *testing.T, p *proxy) { p.freeze() }, func(_ *testing.T, p *proxy) { p.thaw() },
+			"half open for long", func(_ *testing.T, p *proxy) { p.Freeze() }, func(_ *testing.T, p *proxy) { p.Thaw() },
 			heartbeat * 3 / 2, 2 * time.Second,
 		},
 		{
-			"half open for a moment", func(_ *testing.T, p *proxy) { p.freeze(); p.thaw() }, func(*testing.T, *proxy) {},
+			"half open for a moment", func(_ *testing.T, p *proxy) { p.Freeze(); p.Thaw() }, func(*testing.T, *proxy) {},
 			heartbeat * 3 / 2, 0,
 		},
 		{
-			"reset", func(_ *testing.T, p *proxy) { p.reset() }, func(*testing.T, *proxy) {},
+			"reset", func(_ *testing.T, p *proxy) { p.Reset() }, func(*testing.T, *proxy) {},
 			0, 0,
 		},
 		{
-			"down", func(_ *testing.T, p *proxy) { p.down() }, func(t *testing.T, p *proxy) { p.up(t, p.address) },
+			"down", func(_ *testing.T, p *proxy) { p.Down() }, func(t *testing.T, p *proxy) { p.Up(t) },
 			0, 2 * time.Second,
 		},
 		{
-			"too slow", func(_ *testing.T, p *proxy) { p.latency.Store(int64(2 * heartbeat)) },
-			func(_ *testing.T, p *proxy) { p.latency.Store(0); p.reset() },
+			"too slow", func(_ *testing.T, p *proxy) { p.Delay(2 * heartbeat) },
+			func(_ *testing.T, p *proxy) { p.Delay(0); p.Reset() },
 			heartbeat * 3 / 2, 0,
 		},
 	} {
@@ -174,10 +174,10 @@ func TestKS12_BeginsOutOfTouch(t *testing.T) {
 	t.Parallel()
 	s, writer, p := behind(t, 100*time.Millisecond)
 	insert(t, writer, apiKey("a"))
-	p.down()
+	p.Down()
 	heard := watch(t, s)
 	heard.await(t, nil)
-	p.up(t, p.address)
+	p.Up(t)
 	heard.await(t, nil)
 	require.NoError(t, writer.Delete(t.Context(), "a", 0))
 	heard.await(t, []string{"a"})
@@ -205,7 +205,7 @@ func TestKS12_NothingIsMissed(t *testing.T) {
 	for v := uint64(1); v < last; v++ {
 		require.NoError(t, writer.Update(t.Context(), apiKey("a", op(fmt.Sprint(v)), version(v))))
 		if v%50 == 0 {
-			p.reset()
+			p.Reset()
 		}
 	}
 	require.Eventually(t, func() bool {
@@ -238,7 +238,7 @@ func TestKS12_EndsWithItsContext(t *testing.T) {
 	for _, broken := range []bool{false, true} {
 		heard := watch(t, s)
 		if broken {
-			p.freeze()
+			p.Freeze()
 		} else {
 			heard.await(t, nil)
 		}
@@ -270,7 +270,7 @@ func TestWatch_LeavesNothing(t *testing.T) {
 		e.await(t, nil)
 	}
 	require.Positive(t, ours())
-	p.freeze()
+	p.Freeze()
 	for _, e := range ears {
 		e.await(t, nil)
 	}

@@ -3,6 +3,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"log"
@@ -12,7 +13,8 @@ import (
 
 	"github.com/gin-gonic/gin"
 
-	"github.com/claviger-go/claviger/adapters/memstore"
+	"github.com/claviger-go/claviger/examples/internal/serve"
+	"github.com/claviger-go/claviger/examples/internal/store"
 	"github.com/claviger-go/claviger/keystore"
 	"github.com/claviger-go/claviger/middleware"
 	"github.com/claviger-go/claviger/middleware/ginauth"
@@ -21,9 +23,12 @@ import (
 
 func main() {
 	addr := flag.String("addr", "127.0.0.1:8080", "address to listen on")
+	place := flag.String("store", "memory:", store.Usage)
 	flag.Parse()
+	ctx := context.Background()
 
-	keys := must(keystore.New(memstore.New(), keystore.Config{}))
+	records := must(store.Open(ctx, *place)) // in your own program: memstore.New(), or another adapter
+	keys := must(keystore.New(records, keystore.Config{}))
 	auth := ginauth.New(must(middleware.New(keys, middleware.Config{})))
 
 	gin.SetMode(gin.ReleaseMode)
@@ -32,7 +37,7 @@ func main() {
 	router.GET("/claims", claims)
 	router.POST("/claims", auth.Require("claims:write"), claims)
 
-	issued := must(keys.Issue(context.Background(), keystore.Spec{
+	issued := must(keys.Issue(ctx, keystore.Spec{
 		Owner: "acme", Name: "Gin", Scopes: []scopes.Scope{"claims:read"},
 	}))
 
@@ -44,7 +49,10 @@ func main() {
 	fmt.Printf("curl -i -X POST -H 'X-API-Key: %s' %s/claims  # 403: only claims:read\n", key, url)
 
 	server := &http.Server{Handler: router, ReadHeaderTimeout: 5 * time.Second}
-	log.Fatal(server.Serve(listener))
+	served := serve.UntilSignal(server, listener)
+	if err := errors.Join(served, keys.Close(), records.Close()); err != nil {
+		log.Fatal(err)
+	}
 }
 
 func claims(c *gin.Context) {

@@ -3,6 +3,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"log"
@@ -10,7 +11,8 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/claviger-go/claviger/adapters/memstore"
+	"github.com/claviger-go/claviger/examples/internal/serve"
+	"github.com/claviger-go/claviger/examples/internal/store"
 	"github.com/claviger-go/claviger/keystore"
 	"github.com/claviger-go/claviger/middleware"
 	"github.com/claviger-go/claviger/scopes"
@@ -18,16 +20,19 @@ import (
 
 func main() {
 	addr := flag.String("addr", "127.0.0.1:8080", "address to listen on")
+	place := flag.String("store", "memory:", store.Usage)
 	flag.Parse()
+	ctx := context.Background()
 
-	keys := must(keystore.New(memstore.New(), keystore.Config{}))
+	records := must(store.Open(ctx, *place)) // in your own program: memstore.New(), or another adapter
+	keys := must(keystore.New(records, keystore.Config{}))
 	auth := must(middleware.New(keys, middleware.Config{}))
 
 	mux := http.NewServeMux()
 	mux.Handle("GET /claims", auth.Require("claims:read")(http.HandlerFunc(claims)))
 	mux.Handle("POST /claims", auth.Require("claims:write")(http.HandlerFunc(claims)))
 
-	issued := must(keys.Issue(context.Background(), keystore.Spec{
+	issued := must(keys.Issue(ctx, keystore.Spec{
 		Owner: "acme", Name: "Quickstart", Scopes: []scopes.Scope{"claims:read"},
 	}))
 
@@ -39,7 +44,10 @@ func main() {
 	fmt.Printf("curl -i -X POST -H 'Authorization: Bearer %s' %s/claims  # 403: only claims:read\n", key, url)
 
 	server := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
-	log.Fatal(server.Serve(listener))
+	served := serve.UntilSignal(server, listener)
+	if err := errors.Join(served, keys.Close(), records.Close()); err != nil {
+		log.Fatal(err)
+	}
 }
 
 func claims(w http.ResponseWriter, r *http.Request) {
