@@ -331,7 +331,10 @@ func (k *Keys) Now() time.Time { return k.config.Now() }
 
 // watch hears what other processes change, as long as Keys is open.
 func (k *Keys) watch(ctx context.Context, watcher Watcher) {
-	for pause := time.Second; ; pause = min(2*pause, max(k.config.MaxStaleness, time.Second)) {
+	const first = time.Second
+	longest := max(k.config.MaxStaleness, first)
+	for pause := first; ; pause = min(2*pause, longest) {
+		began := time.Now()
 		err := func() (err error) {
 			defer func() {
 				if p := recover(); p != nil {
@@ -342,6 +345,9 @@ func (k *Keys) watch(ctx context.Context, watcher Watcher) {
 		}()
 		if ctx.Err() != nil {
 			return
+		}
+		if time.Since(began) > longest {
+			pause = first // an outage of its own
 		}
 		k.changed()
 		k.fault(ctx, fmt.Errorf("keystore: the store's Watch ended: %w", err))

@@ -245,6 +245,26 @@ func TestWatch_ThatFails(t *testing.T) {
 	}
 }
 
+// After an outage that is over, the next one begins with a short pause again.
+func TestWatch_ThatLastedBeginsAnew(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var began []time.Duration
+		start := time.Now()
+		store := &flaky{stub: newStub(), watch: func() error {
+			began = append(began, time.Since(start))
+			if len(began) == 4 {
+				time.Sleep(time.Minute)
+			}
+			return errDown
+		}}
+		openKeys(t, store, keystore.Config{})
+		time.Sleep(75 * time.Second)
+		synctest.Wait()
+		require.Equal(t, []time.Duration{0, 1 * time.Second, 3 * time.Second, 7 * time.Second, 68 * time.Second, 70 * time.Second, 74 * time.Second}, began)
+	})
+}
+
 type flaky struct {
 	*stub
 	watch func() error
