@@ -21,7 +21,8 @@
 // The zero [Config] is safe. Set Ring to make a stolen store useless even to
 // somebody who can guess; TagSecret where a flood of well-formed junk would hurt
 // the store; Catalog to have typing errors in scopes found at start;
-// AcceptForeign only while imported keys are in use. MaxStaleness is the one
+// AcceptForeign only while imported keys are in use; Misuse to have keys suspended
+// that are shared, sent by browsers or sent in clear. MaxStaleness is the one
 // promise about time: a revocation made elsewhere is obeyed within it, always.
 //
 // # What happens to a credential

@@ -127,15 +127,21 @@ type later struct {
 }
 
 type heard struct {
-	ctx   context.Context //nolint:containedctx // travels with the event, for its values alone
+	ctx   context.Context //nolint:containedctx // travels with the event, for its values alone; nil: it has none
 	event Event
 }
 
-// tellLater never waits. What the queue cannot take is dropped, and counted.
+// tellLater never waits.
 func (k *Keys) tellLater(ctx context.Context, e Event) {
-	e.Time, e.Actor = k.config.Now().UTC(), actor(ctx)
+	e.Actor = actor(ctx)
+	k.enqueue(heard{context.WithoutCancel(ctx), e})
+}
+
+// enqueue drops what the queue cannot take, and counts it.
+func (k *Keys) enqueue(h heard) {
+	h.event.Time = k.config.Now().UTC()
 	select {
-	case k.later.queue <- heard{context.WithoutCancel(ctx), e}:
+	case k.later.queue <- h:
 	default:
 		k.later.dropped.Add(1)
 	}
@@ -143,15 +149,21 @@ func (k *Keys) tellLater(ctx context.Context, e Event) {
 
 // runEvents delivers events until ctx ends, and then those that wait already.
 func (k *Keys) runEvents(ctx context.Context) {
+	deliver := func(h heard) {
+		if h.ctx == nil {
+			h.ctx = context.WithoutCancel(ctx)
+		}
+		k.deliver(h.ctx, h.event) //nolint:contextcheck // the event travels with its own
+	}
 	for {
 		select {
 		case h := <-k.later.queue:
-			k.deliver(h.ctx, h.event) //nolint:contextcheck // the event travels with its own
+			deliver(h)
 		case <-ctx.Done():
 			for {
 				select {
 				case h := <-k.later.queue:
-					k.deliver(h.ctx, h.event) //nolint:contextcheck // the same
+					deliver(h)
 				default:
 					return
 				}

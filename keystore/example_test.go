@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -166,6 +167,35 @@ func ExampleKeys_Due() {
 	}
 	// Output:
 	// nightly import since 2026-11-22
+}
+
+// A key that is licensed for one service is used by two: the app hears of it, and after three such windows in a row the
+// key is suspended.
+func ExampleMisusePolicy() {
+	ctx, now := context.Background(), time.Date(2026, time.November, 22, 3, 0, 0, 0, time.UTC)
+	keys := must(keystore.New(memstore.New(), keystore.Config{
+		Misuse: keystore.MisusePolicy{SuspendServices: true, Window: 10 * time.Minute, Windows: 3},
+		OnEvent: func(_ context.Context, e keystore.Event) {
+			if e.Type == keystore.EventMisuse {
+				fmt.Println(e.Time.Format(time.TimeOnly), e.Owner, e.Reason, e.Network) // write to the customer
+			}
+		},
+		Now: func() time.Time { return now },
+	}))
+	issued := must(keys.Issue(ctx, keystore.Spec{Owner: "account-42", Limits: keystore.Limits{Services: 1}}))
+
+	// This is what package middleware does after it has let a request through:
+	request := func(remote, userAgent string) {
+		p := must(keys.Verify(ctx, issued.Credential.Reveal()))
+		p.Trace(func() (netip.Addr, string) { return netip.MustParseAddr(remote), userAgent })
+		now = now.Add(time.Minute)
+	}
+	request("192.0.2.1", "importer/1.4")
+	request("192.0.2.1", "curl/8.5")       // by the same service
+	request("203.0.113.9", "importer/1.5") // from another of its hosts
+	request("198.51.100.7", "Go-http-client/1.1")
+	_ = keys.Close() // tells what is still to be told
+	// Output: 03:03:00 account-42 services 198.51.100.0/24
 }
 
 // customers stands for a table that a service has already: SHA-256 of each key, in hex, and whose it is.

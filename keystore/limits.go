@@ -66,15 +66,8 @@ func (l *Limits) problems() []error {
 			bad("Limits.%s has %d entries: want 1 to %d, or nil for no limit", list.field, list.size, maxList)
 		}
 	}
-	networks := func(field string, list []netip.Prefix) {
-		for _, p := range list {
-			if !p.IsValid() || p != p.Masked() || p.Addr().Is4In6() {
-				bad("%s: %v: want a prefix without host bits, such as 192.0.2.0/24", field, p)
-			}
-		}
-	}
-	networks("Limits.Networks", l.Networks)
-	networks("Limits.DeniedNetworks", l.DeniedNetworks)
+	problems = append(problems, checkNetworks("Limits.Networks", l.Networks)...)
+	problems = append(problems, checkNetworks("Limits.DeniedNetworks", l.DeniedNetworks)...)
 	for _, a := range l.Audiences {
 		if err := checkText(a, maxLabel); err != nil || a == "" {
 			bad("Limits.Audiences: %q: want 1 to %d bytes of text", cut(a), maxLabel)
@@ -98,6 +91,15 @@ func (l *Limits) problems() []error {
 	}
 	if err := l.checkEnforced(); err != nil {
 		problems = append(problems, err)
+	}
+	return problems
+}
+
+func checkNetworks(field string, list []netip.Prefix) (problems []error) {
+	for _, p := range list {
+		if !p.IsValid() || p != p.Masked() || p.Addr().Is4In6() {
+			problems = append(problems, fmt.Errorf("%s: %v: want a prefix without host bits, such as 192.0.2.0/24", field, p))
+		}
 	}
 	return problems
 }

@@ -144,7 +144,8 @@ func (k *Keys) suspect(what misuse.Finding, r *Record, network netip.Prefix, win
 	}
 	policy := &k.config.Misuse
 	e := Event{Type: EventMisuse, KeyID: r.ID, Kind: r.Kind, Owner: r.Owner, Network: network}
-	suspend, reason := false, ReasonMisuse
+	var suspend bool
+	reason := ReasonMisuse
 	switch what {
 	case misuse.Services:
 		e.Reason, suspend = ReasonServices, policy.SuspendServices
@@ -153,7 +154,7 @@ func (k *Keys) suspect(what misuse.Finding, r *Record, network netip.Prefix, win
 	default:
 		e.Type, suspend, reason = EventExposed, policy.SuspendExposed, ReasonCompromised
 	}
-	k.tellLater(context.Background(), e)
+	k.enqueue(heard{event: e})
 	if !suspend || windows < policy.Windows {
 		return
 	}
@@ -184,7 +185,7 @@ func (k *Keys) suspendFor(ctx context.Context, s suspicion) {
 	defer cancel()
 	switch err := k.Suspend(ctx, s.id, s.reason); {
 	case err == nil:
-		k.misuse.Forget(s.id) // whoever resumes it has looked into it
+		k.misuse.Reset(s.id) // whoever resumes it has looked into it
 	case !errors.Is(err, ErrNotFound) && !errors.Is(err, ErrRevoked):
 		k.fault(ctx, fmt.Errorf("keystore: suspending %s for misuse: %w", s.id, err))
 	}

@@ -48,9 +48,8 @@ const (
 	ReasonSuperseded  Reason = "superseded"  // another one took its place
 	ReasonOwner       Reason = "owner"       // the owner's account was closed or suspended
 
-	// Of [EventMisuse].
-	ReasonServices Reason = "services" // more services use it than Limits.Services
-	ReasonBrowser  Reason = "browser"  // a browser presented it, against Limits.ServerOnly
+	ReasonServices Reason = "services" // of EventMisuse: more services use it than Limits.Services
+	ReasonBrowser  Reason = "browser"  // of EventMisuse: a browser presented it, against Limits.ServerOnly
 )
 
 // Mark records that somebody suspended or revoked a record.

@@ -167,6 +167,15 @@ func (e *events) all() []keystore.Event {
 	return slices.Clone(e.told)
 }
 
+// take returns what was told, and forgets it.
+func (e *events) take() []keystore.Event {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	told := e.told
+	e.told = nil
+	return told
+}
+
 // faults are the texts of the faults told.
 func (e *events) faults() (texts []string) {
 	for _, event := range e.all() {

@@ -32,7 +32,7 @@
 //     sha256sum`. It holds hashes and names and nothing that logs anybody in.
 //   - keys.json.lock, taken by who mutates and by nobody else. It remembers the highest generation. Do not delete it
 //     while a process uses the store: two of them could then write at the same time.
-//   - keys.json.usage, counts and times of use. It may be lost or deleted at any time.
+//   - keys.json.usage, counts, times and networks of use. It may be lost or deleted at any time.
 //   - keys.json.tmp and keys.json.usage.tmp, drafts.
 //
 // All have mode 0600 and stay with the owner of keys.json, so that an operator may use a tool as root. A directory of

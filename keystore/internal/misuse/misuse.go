@@ -4,6 +4,7 @@ package misuse
 
 import (
 	"hash/maphash"
+	"math"
 	"net/netip"
 	"sync"
 	"time"
@@ -36,9 +37,17 @@ type key struct {
 	window   int64
 	services services
 	found    [findings]struct {
-		window int64
-		run    int
+		window int64 // the last one
+		run    int   // and how many in a row
 	}
+}
+
+func newKey() *key {
+	k := new(key)
+	for what := range k.found {
+		k.found[what].window = math.MinInt64
+	}
+	return k
 }
 
 // New returns a Watch with windows of whole seconds and at most so many keys in each.
@@ -92,10 +101,10 @@ func (w *Watch) Found(id string, what Finding, now time.Time) (run int) {
 
 func (k *key) foundIn(window int64, what Finding) (run int) {
 	f := &k.found[what]
-	switch {
-	case f.run > 0 && f.window == window:
+	switch f.window {
+	case window:
 		return 0
-	case f.run > 0 && f.window == window-1:
+	case window - 1:
 		f.run++
 	default:
 		f.run = 1
@@ -104,12 +113,18 @@ func (k *key) foundIn(window int64, what Finding) (run int) {
 	return f.run
 }
 
-// Forget drops what is known of a key, so that its windows are counted anew.
-func (w *Watch) Forget(id string) {
+// Reset makes the windows of a key count anew, from the next one on.
+func (w *Watch) Reset(id string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	delete(w.now, id)
-	delete(w.before, id)
+	for _, k := range []*key{w.now[id], w.before[id]} {
+		if k == nil {
+			continue
+		}
+		for what := range k.found {
+			k.found[what].run = 0
+		}
+	}
 }
 
 func (w *Watch) number(now time.Time) int64 { return now.Unix() / w.seconds }
@@ -130,7 +145,7 @@ func (w *Watch) key(id string, window int64) *key {
 		return k
 	}
 	if k = w.before[id]; k == nil {
-		k = new(key)
+		k = newKey()
 	}
 	w.now[id] = k
 	return k

@@ -154,9 +154,22 @@ func TestFound(t *testing.T) {
 	}
 	require.Equal(t, 1, w.Found("a", Exposed, at(11)), "other findings are counted apart")
 	require.Equal(t, 1, w.Found("b", Browser, at(11)), "and other keys")
-	w.Forget("a")
-	require.Equal(t, 1, w.Found("a", Browser, at(12)))
-	require.Equal(t, 2, w.Found("b", Browser, at(12)))
+	require.Equal(t, 1, w.Found("a", Browser, time.Unix(0, 0)), "as long ago as may be")
+	require.Equal(t, 2, w.Found("a", Browser, time.Unix(600, 0)))
+}
+
+func TestReset(t *testing.T) {
+	t.Parallel()
+	w := New(window, 10)
+	for n, id := range []string{"a", "b", "a", "b"} {
+		require.Equal(t, n/2+1, w.Found(id, Browser, at(n/2)))
+	}
+	w.Reset("a")
+	w.Reset("nobody")
+	require.Zero(t, w.Found("a", Browser, at(1)), "it was told already")
+	require.Equal(t, 1, w.Found("a", Browser, at(2)))
+	require.Equal(t, 3, w.Found("b", Browser, at(2)))
+	require.Equal(t, 2, w.Found("a", Browser, at(3)))
 }
 
 func TestUsed(t *testing.T) {
@@ -220,7 +233,7 @@ func TestWatch_Concurrent(t *testing.T) {
 				w.used(id, 1, now, fmt.Sprintf("10.0.%d.1", step%20), strconv.Itoa(n))
 				w.Found(id, Exposed, now)
 				if step%50 == 0 {
-					w.Forget(id)
+					w.Reset(id)
 				}
 			}
 		})

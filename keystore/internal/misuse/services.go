@@ -48,7 +48,7 @@ type trace struct{ network, client uint64 }
 // clients, and several ways out. So those that are left apart have nothing in common.
 type services struct {
 	traces []trace
-	who    [MaxTraces]uint8 // the service that the trace belongs to
+	who    [MaxTraces]int8 // the service that the trace belongs to
 }
 
 // add notes a use. Where there is no room any more it may be anybody's.
@@ -58,7 +58,7 @@ func (s *services) add(p trace) {
 		return
 	}
 	s.traces = append(s.traces, p)
-	s.who[n] = uint8(n) // nobody's but this one's
+	s.who[n] = int8(n) //nolint:gosec // below MaxTraces. It is nobody's but this one's.
 	for i, known := range s.traces[:n] {
 		if known.network == p.network || known.client == p.client {
 			s.join(s.who[i], s.who[n])
@@ -66,7 +66,7 @@ func (s *services) add(p trace) {
 	}
 }
 
-func (s *services) join(one, other uint8) {
+func (s *services) join(one, other int8) {
 	for i := range s.traces {
 		if s.who[i] == one {
 			s.who[i] = other
