@@ -1,6 +1,7 @@
 package keystore
 
 import (
+	"context"
 	"net/netip"
 	"slices"
 
@@ -21,25 +22,36 @@ type Access struct {
 
 // Admit decides whether p may have access, and counts the use if so. It asks the
 // record and each of its parents, in this order: transport, network, browser,
-// method, route, audience, env, scopes. It does no I/O, and allocates nothing for a yes.
-// What is refused may be a sign of misuse, see [MisusePolicy].
+// method, route, audience, env, scopes; and then, of those that have one, the [Rate].
+// What the strictest of these says is returned, also with its refusal; nil: there is
+// none. Without a rate Admit does no I/O, and allocates nothing for a yes; with one it
+// asks the store, if that is a [RateStore]. What is refused may be a sign of misuse,
+// see [MisusePolicy].
 //
-// The error is a [*RefusedError].
-func (k *Keys) Admit(p *Principal, a *Access) error {
+// The error is a [*RefusedError], unless p is of a foreign verifier and its rate
+// cannot be.
+func (k *Keys) Admit(ctx context.Context, p *Principal, a *Access) (*Allowance, error) {
 	for q := p; q != nil && q.use == nil && q.record != nil; q = q.parent { // nobody has asked yet
 		if outcome := q.record.life(0, k.config.Now()); outcome != OutcomeAccepted {
-			return &RefusedError{Outcome: outcome, KeyID: q.record.ID, Owner: q.record.Owner}
+			return nil, &RefusedError{Outcome: outcome, KeyID: q.record.ID, Owner: q.record.Owner}
 		}
 	}
 	if refused := p.check(a); refused != nil {
 		p.examine(a, refused)
-		return refused
+		return nil, refused
 	}
-	count(p)
-	return nil
+	if !p.rated {
+		count(p)
+		return nil, nil //nolint:nilnil // no rate, and no refusal
+	}
+	allowance, err := k.spend(ctx, p)
+	if err == nil {
+		count(p)
+	}
+	return allowance, err
 }
 
-// Check is Admit without the counting. A nil principal is refused.
+// Check is Admit without the counting, and so without the rates. A nil principal is refused.
 func (p *Principal) Check(a *Access) error {
 	if refused := p.check(a); refused != nil {
 		return refused

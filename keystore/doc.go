@@ -22,7 +22,8 @@
 // somebody who can guess; TagSecret where a flood of well-formed junk would hurt
 // the store; Catalog to have typing errors in scopes found at start;
 // AcceptForeign only while imported keys are in use; Misuse to have keys suspended
-// that are shared, sent by browsers or sent in clear. MaxStaleness is the one
+// that are shared, sent by browsers or sent in clear. Throttle is on; it needs to know
+// where clients are, so name the proxies in front (package middleware). MaxStaleness is the one
 // promise about time: a revocation made elsewhere is obeyed within it, always.
 //
 // # What happens to a credential
@@ -30,8 +31,8 @@
 //   - Proof: does the text belong to a record? Remembered by its SHA-256.
 //   - Life: is the record, and each parent, neither revoked, suspended, expired
 //     nor early? Asked on every request of a record at most MaxStaleness old.
-//   - Admission: does this request fit the record's limits, env and scopes?
-//     Asked on every request; never remembered.
+//   - Admission: does this request fit the record's limits, env and scopes, and is
+//     it within its rate? Asked on every request; never remembered.
 //
 // A definite no is a [*RefusedError]; everything else that goes wrong wraps
 // [ErrUnavailable] and is never taken for a no or a yes.

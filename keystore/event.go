@@ -31,6 +31,7 @@ const (
 	EventExpired      EventType = "expired"
 	EventMisuse       EventType = "misuse"             // see MisusePolicy
 	EventExposed      EventType = "credential_exposed" // it was sent over plain HTTP; see MisusePolicy
+	EventThrottled    EventType = "throttled"          // too many guesses: see Network and Err
 	EventFault        EventType = "fault"              // see Err: in the background, or a record that cannot be right
 )
 

@@ -198,6 +198,39 @@ func ExampleMisusePolicy() {
 	// Output: 03:03:00 account-42 services 198.51.100.0/24
 }
 
+// Whoever guesses has to wait; who has logged in from there before does not.
+func ExampleKeys_CheckLogin() {
+	ctx := context.Background()
+	keys := must(keystore.New(memstore.New(), keystore.Config{Throttle: keystore.Throttle{Passwords: 2}}))
+	defer keys.Close()
+	stored := must(keys.HashPassword(ctx, keystore.NewSecret("correct horse")))
+	home, elsewhere := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("198.51.100.1")
+
+	for _, try := range []struct {
+		from     netip.Addr
+		password string
+	}{{home, "correct horse"}, {elsewhere, "123456"}, {elsewhere, "hunter2"}, {elsewhere, "letmein"}, {home, "correct horse"}} {
+		ok, err := keys.CheckLogin(ctx, keystore.Login{
+			Account: "ann", Remote: try.from, Stored: stored, Password: keystore.NewSecret(try.password),
+		})
+		var refused *keystore.RefusedError
+		switch {
+		case errors.As(err, &refused): // 429
+			fmt.Println(refused.Outcome, refused.RetryAfter > time.Hour)
+		case err != nil: // 503
+			fmt.Println("try again later")
+		default:
+			fmt.Println(ok)
+		}
+	}
+	// Output:
+	// true
+	// false
+	// false
+	// throttled true
+	// true
+}
+
 // customers stands for a table that a service has already: SHA-256 of each key, in hex, and whose it is.
 type customers map[string]string
 

@@ -47,7 +47,7 @@ func TestIdle_UnusedKeyDiesAtTheInstant(t *testing.T) {
 
 			r, err := keys.Edit(t.Context(), id, func(r *keystore.Record) error { r.Limits.IdleTimeout = 4 * day; return nil })
 			require.NoError(t, err)
-			require.NoError(t, keys.Admit(requireAccepted(t, keys, text), &a), "a longer timeout wakes it up")
+			require.NoError(t, admit(t, keys, requireAccepted(t, keys, text), &a), "a longer timeout wakes it up")
 			time.Sleep(4 * day)
 			requireRefused(t, keys, text, keystore.OutcomeIdle)
 			renewed, err := keys.Rotate(t.Context(), id, r.Version, time.Hour)
@@ -70,7 +70,7 @@ func TestIdle_KeyInUseLivesForEver(t *testing.T) {
 			_, text := issue(t, keys, idleSpec)
 			a := access("claims:read")
 			for n := range 8 {
-				require.NoError(t, keys.Admit(requireAccepted(t, keys, text), &a))
+				require.NoError(t, admit(t, keys, requireAccepted(t, keys, text), &a))
 				time.Sleep(2*day - time.Second - time.Duration(n)*time.Second/7)
 			}
 			requireAccepted(t, keys, text)
@@ -86,7 +86,7 @@ func TestIdle_UsesThatAreNotWritten(t *testing.T) {
 		keys := openKeys(t, store, keystore.Config{UsageInterval: time.Minute})
 		id, text := issue(t, keys, idleSpec)
 		a := access("claims:read")
-		use := func() { require.NoError(t, keys.Admit(requireAccepted(t, keys, text), &a)) }
+		use := func() { require.NoError(t, admit(t, keys, requireAccepted(t, keys, text), &a)) }
 		for _, fault := range []usageHook{
 			func(context.Context, []keystore.Usage) error { return errDown },
 			func(ctx context.Context, _ []keystore.Usage) error { <-ctx.Done(); return ctx.Err() },
@@ -120,7 +120,7 @@ func TestIdle_UseAfterTheReading(t *testing.T) {
 		time.Sleep(2*day - time.Minute)
 		p := requireAccepted(t, keys, text)
 		time.Sleep(time.Second)
-		require.NoError(t, keys.Admit(p, &a))
+		require.NoError(t, admit(t, keys, p, &a))
 		time.Sleep(30 * time.Second) // it is written by now, and forgotten here
 		require.Len(t, must(keys.Usage(t.Context(), id)), 1)
 		time.Sleep(29*time.Second + 1) // past what the reading says
@@ -155,7 +155,7 @@ func TestIdle_SessionsAndTheirKey(t *testing.T) {
 		for range 4 {
 			s, err := keys.Principal(t.Context(), "session")
 			require.NoError(t, err)
-			require.NoError(t, keys.Admit(s, &a))
+			require.NoError(t, admit(t, keys, s, &a))
 			time.Sleep(2*day - time.Minute)
 		}
 		requireAccepted(t, keys, text)
@@ -259,7 +259,7 @@ func TestUnusedFor(t *testing.T) {
 			names[name] = id
 			return text
 		}
-		use := func(text string) { require.NoError(t, keys.Admit(requireAccepted(t, keys, text), &a)) }
+		use := func(text string) { require.NoError(t, admit(t, keys, requireAccepted(t, keys, text), &a)) }
 		unused := func(d time.Duration) (found []string) {
 			for r, err := range keys.UnusedFor(t.Context(), d) {
 				require.NoError(t, err)

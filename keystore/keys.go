@@ -16,6 +16,7 @@ import (
 
 	"github.com/claviger-go/claviger/keystore/internal/cache"
 	"github.com/claviger-go/claviger/keystore/internal/credential"
+	"github.com/claviger-go/claviger/keystore/internal/gcra"
 	"github.com/claviger-go/claviger/keystore/internal/hash"
 	"github.com/claviger-go/claviger/keystore/internal/misuse"
 	"github.com/claviger-go/claviger/scopes"
@@ -93,6 +94,8 @@ type Config struct {
 
 	// Misuse says what follows from signs that a key is misused. Defaults to an event.
 	Misuse MisusePolicy
+	// Throttle slows down who guesses credentials and passwords. On by default.
+	Throttle Throttle
 
 	// OnEvent hears of every mutation made through these Keys, of reminders, and of
 	// what was met in the background or that a person has to look into. Mutations
@@ -143,6 +146,11 @@ type Keys struct {
 
 	misuse     *misuse.Watch
 	suspicions chan suspicion
+	opened     time.Time
+	buckets    *gcra.Buckets
+	rates      *rates   // nil: each process for itself
+	guesses    *guesses // nil: nobody is throttled
+	logins     *logins  // nil: likewise
 
 	stop   context.CancelFunc
 	closed sync.Once
@@ -169,6 +177,15 @@ func New(store KeyStore, config Config) (*Keys, error) {
 	spread := func(d digest) uint64 { return binary.LittleEndian.Uint64(d[:]) }
 	k.proofs = cache.NewLRU[digest, *proof](config.CacheEntries, spread)
 	k.refused = cache.NewLRU[digest, refusal](max(config.CacheEntries/10, 64), spread)
+
+	k.opened = config.Now()
+	k.buckets = gcra.NewBuckets(config.CacheEntries)
+	if store, ok := store.(RateStore); ok {
+		k.rates = &rates{store: store, now: config.Now, timeout: config.LookupTimeout, fault: k.fault}
+	}
+	if t := &config.Throttle; !t.DangerouslyOff {
+		k.guesses, k.logins = newGuesses(t, k.opened), newLogins(t, k.opened)
+	}
 
 	running, stop := context.WithCancel(context.Background())
 	k.stop = stop
@@ -208,6 +225,7 @@ func defaults(c *Config) {
 	set(&c.RemindInterval, 24*time.Hour)
 	set(&c.Misuse.Window, 10*time.Minute)
 	set(&c.Misuse.Windows, 3)
+	c.Throttle.defaults()
 	if c.Now == nil {
 		c.Now = time.Now
 	}
@@ -260,6 +278,7 @@ func (k *Keys) compile() error {
 	problems = append(problems, c.lifetimeProblems()...)
 	_, writable := k.store.(AdminStore)
 	c.Misuse.check(writable, bad)
+	c.Throttle.check(bad)
 	derived, names, err := c.Ring.derive("hash")
 	if err != nil {
 		problems = append(problems, err)

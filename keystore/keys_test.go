@@ -159,7 +159,7 @@ func TestReadOnlyStore(t *testing.T) {
 	r, err := keys.Lookup(ctx, id)
 	require.NoError(t, err)
 	require.Equal(t, id, r.ID)
-	require.NoError(t, keys.Admit(requireAccepted(t, keys, text), &keystore.Access{
+	require.NoError(t, admit(t, keys, requireAccepted(t, keys, text), &keystore.Access{
 		Secure: true, Envs: []keystore.Env{keystore.EnvLive}, Requirement: scopes.Authenticated(),
 	}))
 	require.NoError(t, keys.Close())
@@ -177,7 +177,7 @@ func TestT136_Close(t *testing.T) {
 		require.NoError(t, err)
 		id, text := issue(t, keys, spec)
 		a := access("claims:read")
-		require.NoError(t, keys.Admit(requireAccepted(t, keys, text), &a))
+		require.NoError(t, admit(t, keys, requireAccepted(t, keys, text), &a))
 
 		require.NoError(t, keys.Close())
 		require.NoError(t, keys.Close())
@@ -203,7 +203,7 @@ func TestT136_CloseReportsWhatItCouldNotWrite(t *testing.T) {
 	require.NoError(t, err)
 	_, text := issue(t, keys, spec)
 	a := access("claims:read")
-	require.NoError(t, keys.Admit(requireAccepted(t, keys, text), &a))
+	require.NoError(t, admit(t, keys, requireAccepted(t, keys, text), &a))
 	store.failUsage(errDown)
 	require.ErrorIs(t, keys.Close(), errDown)
 	require.NoError(t, keys.Close())

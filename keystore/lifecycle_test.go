@@ -349,10 +349,10 @@ func TestAdmit_ForeignPrincipalIsAlive(t *testing.T) {
 		Kind: keystore.KindAPIKey, Env: keystore.EnvLive, Expires: clock.Now().Add(time.Minute),
 		Scopes: scopes.MustSet("claims:read"),
 	}
-	require.NoError(t, keys.Admit(keystore.NewPrincipal(r), &a))
+	require.NoError(t, admit(t, keys, keystore.NewPrincipal(r), &a))
 	clock.move(time.Minute)
 	var refused *keystore.RefusedError
-	require.ErrorAs(t, keys.Admit(keystore.NewPrincipal(r), &a), &refused)
+	require.ErrorAs(t, admit(t, keys, keystore.NewPrincipal(r), &a), &refused)
 	require.Equal(t, keystore.OutcomeExpired, refused.Outcome)
 }
 
@@ -372,7 +372,7 @@ func TestT033_PrincipalOfOtherKeys(t *testing.T) {
 	require.NoError(t, err)
 	require.Same(t, p, q)
 	a := access("claims:read")
-	require.NoError(t, keys.Admit(q, &a))
+	require.NoError(t, admit(t, keys, q, &a))
 	used, err := keys.Usage(t.Context(), id)
 	require.NoError(t, err)
 	require.Empty(t, used)

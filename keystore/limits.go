@@ -1,7 +1,6 @@
 package keystore
 
 import (
-	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -21,7 +20,7 @@ type Limits struct {
 	Methods        []string       `json:"methods,omitzero"`         // HTTP methods allowed
 	Routes         []string       `json:"routes,omitzero"`          // patterns of the routes allowed, as the router spells them, without a method
 	ServerOnly     bool           `json:"server_only,omitzero"`     // refuse requests that a browser made
-	Rate           Rate           `json:"rate,omitzero"`            // not enforced yet
+	Rate           Rate           `json:"rate,omitzero"`            // how many requests it may make
 	// Services is for how many services the key is licensed: 1 to 15; 0: any number.
 	// More than that are no reason to refuse a request, but are told of, see
 	// [MisusePolicy]. Two services are those that have neither a network in common
@@ -39,13 +38,6 @@ type Limits struct {
 	// when it is written (Config.UsageInterval). The key keeps its place in a quota; a
 	// new secret ([Keys.Rotate]) or a longer IdleTimeout wakes it up.
 	IdleTimeout time.Duration `json:"idle_timeout,omitzero"`
-}
-
-// Rate is a number of requests per period.
-type Rate struct {
-	Requests int           `json:"requests"`
-	Per      time.Duration `json:"per"`
-	Burst    int           `json:"burst,omitzero"`
 }
 
 func (l *Limits) problems() []error {
@@ -89,7 +81,7 @@ func (l *Limits) problems() []error {
 	if l.IdleTimeout != 0 && l.IdleTimeout < minIdleTimeout {
 		bad("Limits.IdleTimeout %v: want at least %v, or 0 for no limit", l.IdleTimeout, minIdleTimeout)
 	}
-	if err := l.checkEnforced(); err != nil {
+	if err := l.Rate.check(); err != nil {
 		problems = append(problems, err)
 	}
 	return problems
@@ -104,19 +96,10 @@ func checkNetworks(field string, list []netip.Prefix) (problems []error) {
 	return problems
 }
 
-// checkEnforced refuses limits that a record can hold and this version does not ask
-// for: it would be a false promise to write one, and a hole to let the key pass.
-func (l *Limits) checkEnforced() error {
-	if l.Rate != (Rate{}) {
-		return errors.New("Limits: Rate is not enforced by this version; leave it unset")
-	}
-	return nil
-}
-
 // any reports whether there are limits that [Record.admits] asks about.
 func (l *Limits) any() bool {
 	return l.Networks != nil || l.DeniedNetworks != nil || l.Audiences != nil || l.Methods != nil || l.Routes != nil ||
-		l.ServerOnly || l.Rate != (Rate{})
+		l.ServerOnly
 }
 
 func (l *Limits) allowNetwork(remote netip.Addr) bool {

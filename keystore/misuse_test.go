@@ -47,7 +47,7 @@ func (b *bed) use(text, remote, agent string) {
 	b.t.Helper()
 	p := requireAccepted(b.t, b.Keys, text)
 	a := access("claims:read")
-	require.NoError(b.t, b.Admit(p, &a))
+	require.NoError(b.t, admit(b.t, b.Keys, p, &a))
 	p.Trace(func() (netip.Addr, string) { return netip.MustParseAddr(remote), agent })
 	time.Sleep(100 * time.Millisecond)
 }
@@ -212,7 +212,7 @@ func TestM3_StrangersCannotHaveAKeySuspended(t *testing.T) {
 				p, err := b.Verify(t.Context(), guess)
 				require.Error(t, err)
 				for _, a := range []keystore.Access{{}, {Secure: true, Browser: true}} {
-					requireOutcome(t, b.Admit(p, &a), keystore.OutcomeMissing)
+					requireOutcome(t, admit(b.t, b.Keys, p, &a), keystore.OutcomeMissing)
 				}
 				p.Trace(func() (netip.Addr, string) { return netip.MustParseAddr("198.51.100.1"), "two" })
 			}
@@ -239,8 +239,8 @@ func TestM4_Browser(t *testing.T) {
 			s, err := b.Principal(t.Context(), "session")
 			require.NoError(t, err)
 			for range 3 {
-				requireOutcome(t, b.Admit(p, &a), keystore.OutcomeBrowserRefused)
-				requireOutcome(t, b.Admit(s, &a), keystore.OutcomeBrowserRefused)
+				requireOutcome(t, admit(b.t, b.Keys, p, &a), keystore.OutcomeBrowserRefused)
+				requireOutcome(t, admit(b.t, b.Keys, s, &a), keystore.OutcomeBrowserRefused)
 			}
 			time.Sleep(10 * time.Minute)
 			require.Equal(t, []string{"misuse browser 192.0.2.0/24"}, b.signs(), "the session's key refuses, and once")
@@ -260,7 +260,7 @@ func TestT051_Exposed(t *testing.T) {
 			require.Zero(t, b.suspended(id))
 			p := requireAccepted(t, b.Keys, text)
 			for range 3 {
-				requireOutcome(t, b.Admit(p, inClear), keystore.OutcomeHTTPSRequired)
+				requireOutcome(t, admit(b.t, b.Keys, p, inClear), keystore.OutcomeHTTPSRequired)
 			}
 			require.Equal(t, []string{"credential_exposed  192.0.2.0/24"}, b.signs())
 			time.Sleep(time.Hour)
@@ -270,7 +270,7 @@ func TestT051_Exposed(t *testing.T) {
 		require.NoError(t, b.Resume(t.Context(), id))
 		s, err := b.Principal(t.Context(), "session")
 		require.NoError(t, err)
-		requireOutcome(t, b.Admit(s, &keystore.Access{}), keystore.OutcomeHTTPSRequired)
+		requireOutcome(t, admit(b.t, b.Keys, s, &keystore.Access{}), keystore.OutcomeHTTPSRequired)
 		synctest.Wait()
 		told := b.told.take()
 		e := told[len(told)-1]
@@ -293,8 +293,8 @@ func TestMisuse_ReportOnlyByDefault(t *testing.T) {
 			b.use(text, "198.51.100.1", "two")
 			p, a := requireAccepted(t, b.Keys, text), access("claims:read")
 			a.Browser = true
-			require.Error(t, b.Admit(p, &a))
-			require.Error(t, b.Admit(p, &keystore.Access{}))
+			require.Error(t, admit(b.t, b.Keys, p, &a))
+			require.Error(t, admit(b.t, b.Keys, p, &keystore.Access{}))
 			require.Len(t, b.signs(), 3)
 			time.Sleep(10*time.Minute - 200*time.Millisecond)
 		}
@@ -337,10 +337,10 @@ func TestT130_GoldenMisuse(t *testing.T) {
 			}
 			p, a := from(browsedText, "2001:db8::1")
 			a.Browser = true
-			require.Error(t, b.Admit(p, a))
+			require.Error(t, admit(b.t, b.Keys, p, a))
 			p, a = from(exposedText, "203.0.113.1")
 			a.Secure = false
-			require.Error(t, b.Admit(p, a))
+			require.Error(t, admit(b.t, b.Keys, p, a))
 			b.use(sharedText, "192.0.2.1", "one")
 			b.use(sharedText, "198.51.100.1", "two")
 			next()
@@ -369,7 +369,7 @@ func TestMisuse_SuspendsInTheBackground(t *testing.T) {
 		var tried atomic.Int64
 		expose := func() {
 			start := time.Now()
-			require.Error(t, b.Admit(requireAccepted(t, b.Keys, text), &keystore.Access{}))
+			require.Error(t, admit(b.t, b.Keys, requireAccepted(t, b.Keys, text), &keystore.Access{}))
 			require.Zero(t, time.Since(start))
 		}
 		for _, hook := range []writeHook{
@@ -417,7 +417,7 @@ func TestMisuse_KeyIsGoneMeanwhile(t *testing.T) {
 				for range 2 {
 					p, err := b.Verify(t.Context(), text) // stale still
 					require.NoError(t, err)
-					require.Error(t, b.Admit(p, &keystore.Access{}))
+					require.Error(t, admit(b.t, b.Keys, p, &keystore.Access{}))
 					time.Sleep(10 * time.Minute)
 				}
 				require.Len(t, b.signs(), 2)
@@ -436,10 +436,10 @@ func TestTrace_OfOthers(t *testing.T) {
 			p.Trace(asked)
 		}
 		p := keystore.NewPrincipal(limited(keystore.Limits{ServerOnly: true}))
-		require.Error(t, b.Admit(p, &keystore.Access{}))
+		require.Error(t, admit(b.t, b.Keys, p, &keystore.Access{}))
 		a := access("claims:read")
 		a.Browser = true
-		require.Error(t, b.Admit(p, &a))
+		require.Error(t, admit(b.t, b.Keys, p, &a))
 		require.Empty(t, b.signs())
 	})
 }
@@ -492,7 +492,7 @@ func TestUsage_Network(t *testing.T) {
 
 		// Not known is not known: a proxy that names nobody.
 		p, a := requireAccepted(t, b.Keys, old), access("claims:read")
-		require.NoError(t, b.Admit(p, &a))
+		require.NoError(t, admit(b.t, b.Keys, p, &a))
 		p.Trace(func() (netip.Addr, string) { return netip.Addr{}, "two" })
 		for _, u := range must(b.Usage(t.Context(), id)) {
 			if u.Secret == 1 {

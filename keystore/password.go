@@ -35,9 +35,11 @@ func (k *Keys) HashPassword(ctx context.Context, password Secret) (string, error
 	return stored, nil
 }
 
-// CheckPassword reports whether password is the one that HashPassword hashed.
+// CheckPassword reports whether password is the one that HashPassword hashed, or
+// bcrypt elsewhere.
 // An empty hash stands for a user who does not exist or has no password: it costs
-// the same and is false. Always call it, or the time tells who exists.
+// the same and is false. Always call it, or the time tells who exists. Anybody may
+// guess: a login is for [Keys.CheckLogin].
 //
 // An error means "cannot answer" and wraps [ErrUnavailable], unless it is
 // [ErrPasswordTooLong].

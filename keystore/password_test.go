@@ -98,7 +98,7 @@ func TestCheckPassword_CannotAnswer(t *testing.T) {
 		stored string
 	}{
 		{"4 GiB", t.Context(), "$argon2id$v=19$m=4194304,t=2,p=1$MDEyMzQ1Njc4OWFiY2RlZg$cBg8D2DungRB9k76szThf5ehfyBz991ay6PT8Srwk4M"},
-		{"bcrypt", t.Context(), "$2b$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy"},
+		{"scrypt", t.Context(), "$scrypt$ln=17,r=8,p=1$MDEyMzQ1Njc4OWFiY2RlZg$cBg8D2DungRB9k76szThf5ehfyBz991ay6PT8Srwk4M"},
 		{"plain text", t.Context(), "correct horse"},
 		{"a key's hash", t.Context(), "$sha256$7Gk2mXw9QaTz$MAomI2WbBBYvureUW1dplwrAIGsLoZkZVpwYUsFQS6Y"},
 		{"nothing matches", t.Context(), "$none"},

@@ -7,18 +7,21 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/claviger-go/claviger/keystore/internal/gcra"
 	"github.com/claviger-go/claviger/scopes"
 )
 
 // Principal is who a request is, as a handler sees it. It is immutable and shared
 // by all requests of the same credential.
 type Principal struct {
-	record *Record    // as last read; never written
-	parent *Principal // whom it obeys as well; nil for most
-	secret uint32     // which of the record's secrets proved it; 0 for none
-	use    *use       // nil where nobody counts
+	record *Record      // as last read; never written
+	parent *Principal   // whom it obeys as well; nil for most
+	secret uint32       // which of the record's secrets proved it; 0 for none
+	use    *use         // nil where nobody counts
+	bucket *gcra.Bucket // what it owes to its rate; nil without one, or without Keys
 
 	limited bool   // the record has limits to ask about
+	rated   bool   // it has a rate, or one above it
 	alias   string // the id by which an imported key was found
 }
 
@@ -27,7 +30,7 @@ type Principal struct {
 // asked by Admit.
 func NewPrincipal(r Record) *Principal {
 	r = r.clone()
-	return &Principal{record: &r, limited: r.Limits.any()}
+	return &Principal{record: &r, limited: r.Limits.any(), rated: r.Limits.Rate != Rate{}}
 }
 
 // Kind tells what kind of credential was presented. Kinds are separate
@@ -142,12 +145,13 @@ type reading struct {
 	record Record
 	idle   time.Time // unused for too long from then on, as far as is known; zero: never
 	keys   *Keys
+	bucket *gcra.Bucket
 	alone  []*Principal // without a parent: one for each secret, and one for none
 	child  atomic.Pointer[Principal]
 }
 
 func newReading(r Record, k *Keys) *reading {
-	rd := &reading{record: r, keys: k}
+	rd := &reading{record: r, keys: k, bucket: newBucket(k.buckets, &r)}
 	rd.alone = append(rd.alone, rd.newPrincipal(0, nil))
 	for _, s := range r.Secrets {
 		rd.alone = append(rd.alone, rd.newPrincipal(s.N, nil))
@@ -159,6 +163,7 @@ func (rd *reading) newPrincipal(secret uint32, parent *Principal) *Principal {
 	return &Principal{
 		record: &rd.record, parent: parent, secret: secret,
 		limited: rd.record.Limits.any(),
+		bucket:  rd.bucket, rated: rd.bucket != nil || parent != nil && parent.rated,
 		use: &use{
 			keys: rd.keys, id: rd.record.ID, secret: secret,
 			traced: rd.keys.usage.store != nil || rd.record.Limits.Services > 0,

@@ -298,9 +298,9 @@ func TestT142_WhatComesOutIsTheCallersOwn(t *testing.T) {
 
 	for _, p := range []*keystore.Principal{p, requireAccepted(t, keys, text)} {
 		a := access("claims:read")
-		require.NoError(t, keys.Admit(p, &a))
+		require.NoError(t, admit(t, keys, p, &a))
 		a.Remote = netip.MustParseAddr("198.51.100.1")
-		requireOutcome(t, keys.Admit(p, &a), keystore.OutcomeNetworkRefused)
+		requireOutcome(t, admit(t, keys, p, &a), keystore.OutcomeNetworkRefused)
 		team, _ := p.Meta("team")
 		require.Equal(t, "blue", team)
 		require.False(t, p.Allows("admin:all"))
@@ -322,7 +322,7 @@ func TestNewPrincipal_IsTheCallersOwn(t *testing.T) {
 	same, err := keys.Refresh(t.Context(), p)
 	require.NoError(t, err)
 	require.Same(t, p, same, "no store has it")
-	require.NoError(t, keys.Admit(p, &a))
+	require.NoError(t, admit(t, keys, p, &a))
 	used, err := keys.Usage(t.Context(), r.ID)
 	require.NoError(t, err)
 	require.Empty(t, used)

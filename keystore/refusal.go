@@ -40,7 +40,7 @@ const (
 	OutcomeScopeMissing    Outcome = "scope-missing"
 
 	OutcomeRateLimited Outcome = "rate-limited" // the key made too many requests
-	OutcomeThrottled   Outcome = "throttled"    // its network made too many bad ones
+	OutcomeThrottled   Outcome = "throttled"    // its network, or somebody for its account, guessed too often
 
 	OutcomeUnavailable Outcome = "unavailable" // the store or the hasher cannot answer
 )

@@ -29,9 +29,9 @@ var (
 //
 // An adapter owes the duties below; each label is also the name of the storetest
 // subtest that proves it. The doc of each method says what it does and which error
-// it answers. Optional capabilities are [AdminStore], [Watcher] and [UsageStore];
-// [New] finds them once, so a wrapper that hides one loses it. These interfaces
-// never grow.
+// it answers. Optional capabilities are [AdminStore], [Watcher], [UsageStore] and
+// [RateStore]; [New] finds them once, so a wrapper that hides one loses it. These
+// interfaces never grow.
 //
 // A store judges nobody: revoked and expired records are found and listed like all
 // others. Keys never closes it: close it after [Keys.Close].
@@ -64,6 +64,8 @@ var (
 //     that changing those columns by hand revokes nothing.
 //   - KS15: a mutation that a driver or a retry sends twice answers as if sent
 //     once: [Record.Op] tells it apart from somebody else's.
+//   - KS16: a RateStore decides each Take atomically, across processes and by one
+//     clock; what it refuses adds nothing.
 //
 // # Left open
 //
@@ -145,6 +147,20 @@ type UsageStore interface {
 	// Usage returns what is known of all secrets of ids, in any order; unused ones
 	// are left out.
 	Usage(ctx context.Context, ids []string) ([]Usage, error)
+}
+
+// RateStore is a KeyStore that counts requests for all processes together. Without it
+// each process enforces a [Rate] by itself. It is asked at every request with a key
+// that has a rate, so it has to be quick.
+type RateStore interface {
+	// Take adds cost to what id owes, if that stays within limit, and returns what is
+	// owed then, and whether it was added. What is owed melts as time passes, a second
+	// in each second; more than limit is limit. (This is the generic cell rate
+	// algorithm.) Both are whole microseconds, cost from 100 µs on and limit up to
+	// 25 h; they may differ from call to call. An id needs no record. What is lost
+	// costs nobody anything: it may be kept in memory, and forgotten when nothing is
+	// owed.
+	Take(ctx context.Context, id string, cost, limit time.Duration) (owed time.Duration, taken bool, err error)
 }
 
 // Quota bounds how many live records an owner has. Counted are the records of

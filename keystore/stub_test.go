@@ -285,6 +285,12 @@ func access(scope scopes.Scope) keystore.Access {
 	}
 }
 
+func admit(t testing.TB, keys *keystore.Keys, p *keystore.Principal, a *keystore.Access) error {
+	t.Helper()
+	_, err := keys.Admit(t.Context(), p, a)
+	return err
+}
+
 // put stores a record that Keys would not make by itself: a session, unless edit says otherwise.
 func put(t testing.TB, store *stub, id, parent string, edits ...func(*keystore.Record)) {
 	t.Helper()

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"net/netip"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -67,8 +68,21 @@ type refusal struct {
 
 // Verify implements [Verifier] for API keys, and with [Config.AcceptForeign] for
 // imported ones. What it found is remembered, at most MaxStaleness old; a hit
-// costs one SHA-256 and one look into a map, and allocates nothing.
+// costs one SHA-256 and one look into a map, and allocates nothing. Nobody is
+// throttled: see VerifyFrom.
 func (k *Keys) Verify(ctx context.Context, text string) (*Principal, error) {
+	return k.VerifyFrom(ctx, text, nil)
+}
+
+// VerifyFrom is Verify for a text that a client presented, of whom remote tells the
+// address, and whether that is certain: it is not if the peer forwards for others and
+// nobody has said that it may. Of a network that presents many wrong credentials some
+// are refused unread with [OutcomeThrottled], as [Throttle] says. remote is called
+// only for texts of which nothing is known; nil is nobody, and nobody is throttled.
+//
+// What these Keys do not know and another verifier may (the error is
+// [ErrUnrecognized]) is counted by [Keys.CountRefused].
+func (k *Keys) VerifyFrom(ctx context.Context, text string, remote func() (addr netip.Addr, certain bool)) (*Principal, error) {
 	shaped := credential.Shaped(text, k.config.Brand)
 	if !shaped && !k.foreign(text) {
 		return nil, ErrUnrecognized
@@ -78,7 +92,7 @@ func (k *Keys) Verify(ctx context.Context, text string) (*Principal, error) {
 	d := digest(sha256.Sum256(credential.Bytes(tail)))
 	known, ok := k.proofs.Get(d)
 	if !ok || known.head != head {
-		return k.verifyNew(ctx, text, now)
+		return k.verifyNew(ctx, text, now, remote)
 	}
 	s := known.standing.Load()
 	if s == nil || !s.holds(now) {
@@ -89,7 +103,7 @@ func (k *Keys) Verify(ctx context.Context, text string) (*Principal, error) {
 			return nil, k.answer(err, d, refusal{head: known.head, at: now, changes: changes}, no)
 		}
 		if !e.Value.holds(known) {
-			return k.verifyNew(ctx, text, now) // hashed anew, or rotated away
+			return k.verifyNew(ctx, text, now, remote) // hashed anew, or rotated away
 		}
 		if s, err = k.stand(ctx, e, known.secret, now, k.records.Load); err != nil {
 			return nil, err
@@ -101,7 +115,7 @@ func (k *Keys) Verify(ctx context.Context, text string) (*Principal, error) {
 }
 
 // verifyNew verifies a text of which nothing is known, or nothing that still holds.
-func (k *Keys) verifyNew(ctx context.Context, text string, now time.Time) (*Principal, error) {
+func (k *Keys) verifyNew(ctx context.Context, text string, now time.Time, remote func() (netip.Addr, bool)) (*Principal, error) {
 	ours, ok := credential.Parse(text)
 	if ok = ok && ours.Brand == k.config.Brand; !ok && !k.foreign(text) {
 		return nil, ErrUnrecognized
@@ -124,10 +138,25 @@ func (k *Keys) verifyNew(ctx context.Context, text string, now time.Time) (*Prin
 	if ok && !k.tagged(id) {
 		return nil, no
 	}
+	from, watched := k.guesser(ctx, remote, now)
+	if watched {
+		if wait := k.guesses.networks.Admit(from, now); wait > 0 {
+			no.Outcome, no.RetryAfter = OutcomeThrottled, wait
+			return nil, no
+		}
+	}
 	changes := k.changes.Load()
 	found, e, err := k.find(ctx, d, ours, id, now)
 	if err != nil {
-		return nil, k.answer(err, d, refusal{head: head, at: now, changes: changes}, no)
+		err = k.answer(err, d, refusal{head: head, at: now, changes: changes}, no)
+		if watched && !errors.Is(err, ErrUnavailable) {
+			if wrong := k.guesses.guess(from, head, d); ok {
+				k.count(ctx, wrong)
+			} else {
+				no.form = wrong
+			}
+		}
+		return nil, err
 	}
 	found.head = head
 	k.proofs.Put(d, found)
@@ -205,7 +234,7 @@ func (k *Keys) read(ctx context.Context, id string) (*reading, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := errors.Join(r.checkSecrets(), r.Limits.checkEnforced()); err != nil {
+	if err := errors.Join(r.checkSecrets(), r.Limits.Rate.check()); err != nil {
 		err = fmt.Errorf("keystore: the record %s: %w", r.ID, err)
 		k.fault(ctx, err)
 		return nil, err

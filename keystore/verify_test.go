@@ -56,7 +56,7 @@ func TestVC1_IdentityIsRememberedAndNoVerdict(t *testing.T) {
 	// T-035: what an easy route admitted, a strict one refuses, and the other way round.
 	for _, order := range [][]keystore.Access{{easy, strict}, {strict, easy}} {
 		for _, a := range order {
-			err := keys.Admit(requireAccepted(t, keys, text), &a)
+			err := admit(t, keys, requireAccepted(t, keys, text), &a)
 			if a.Requirement.String() == "claims:read" {
 				require.NoError(t, err)
 			} else {

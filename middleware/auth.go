@@ -128,6 +128,9 @@ func (a *Auth) Admit(w http.ResponseWriter, r *http.Request, asked scopes.Requir
 	if a.config.OnDecision != nil && !a.tell(r, &v, asked, status) {
 		no = a.refusals[keystore.OutcomeUnavailable] // no request goes unaudited
 	}
+	if v.allowance != nil {
+		markRate(w.Header(), v.allowance)
+	}
 	if no != nil {
 		a.write(w, no)
 		return r, false
@@ -177,6 +180,7 @@ func markDeprecated(h http.Header, since, until time.Time) {
 type verdict struct {
 	presented
 	principal *keystore.Principal    // if proven and alive
+	allowance *keystore.Allowance    // what its rate says; nil: nothing
 	refused   *keystore.RefusedError // if something definite was said
 	err       error                  // if nothing could be said
 }
@@ -190,8 +194,8 @@ func (a *Auth) decide(v *verdict, r *http.Request, asked scopes.Requirement) {
 		// Decided before the credential is: a 401 would invite the key in clear.
 		// Whose key was sent in clear is looked up all the same: he has to be told.
 		if v.outcome == "" {
-			if a.prove(r.Context(), v); v.principal != nil {
-				_ = a.keys.Admit(v.principal, &keystore.Access{Remote: a.client(r)}) // not Secure, so refused
+			if a.prove(r, v); v.principal != nil {
+				_, _ = a.keys.Admit(r.Context(), v.principal, &keystore.Access{Remote: a.client(r)}) // not Secure, so refused
 			}
 		}
 		v.outcome, v.err = keystore.OutcomeHTTPSRequired, nil
@@ -202,14 +206,15 @@ func (a *Auth) decide(v *verdict, r *http.Request, asked scopes.Requirement) {
 	case v.outcome != "":
 		return
 	}
-	if a.prove(r.Context(), v); v.principal == nil {
+	if a.prove(r, v); v.principal == nil {
 		return
 	}
 	access := keystore.Access{Requirement: asked, Envs: a.envs, Audience: a.config.Audience, Secure: true}
 	if v.principal.Limited() {
 		access.Remote, access.Browser, access.Method, access.Route = a.client(r), browser(r.Header), r.Method, r.Pattern
 	}
-	if err := a.admit(r.Context(), v.principal, &access); err != nil {
+	var err error
+	if v.allowance, err = a.admit(r.Context(), v.principal, &access); err != nil {
 		v.hold(err)
 		return
 	}
@@ -218,21 +223,19 @@ func (a *Auth) decide(v *verdict, r *http.Request, asked scopes.Requirement) {
 }
 
 // admit counts the use once, however many guards a request passes.
-func (a *Auth) admit(ctx context.Context, p *keystore.Principal, access *keystore.Access) error {
+func (a *Auth) admit(ctx context.Context, p *keystore.Principal, access *keystore.Access) (*keystore.Allowance, error) {
 	if outer := identity.From(ctx); outer != nil && outer.KeyID() == p.KeyID() && outer.Session() == p.Session() {
-		return p.Check(access)
+		return nil, p.Check(access)
 	}
-	return a.keys.Admit(p, access)
+	return a.keys.Admit(ctx, p, access)
 }
 
 // prove finds out whose credential it is: a principal, or an outcome.
-func (a *Auth) prove(ctx context.Context, v *verdict) {
-	p, err := a.keys.Verify(ctx, v.text)
-	// A token in the query is ignored (OAuth 2.1 §5.1).
-	if errors.Is(err, keystore.ErrUnrecognized) && v.source != querySource && visible(v.text) {
-		if q, other := a.verify(ctx, v.text); !errors.Is(other, keystore.ErrUnrecognized) {
-			p, err = q, other
-		}
+func (a *Auth) prove(r *http.Request, v *verdict) {
+	ctx := r.Context()
+	p, err := a.keys.VerifyFrom(ctx, v.text, func() (netip.Addr, bool) { return a.origin(r) })
+	if errors.Is(err, keystore.ErrUnrecognized) {
+		p, err = a.verify(ctx, v, err)
 	}
 	if err == nil && a.config.Fresh {
 		p, err = a.keys.Refresh(ctx, p)
@@ -244,24 +247,27 @@ func (a *Auth) prove(ctx context.Context, v *verdict) {
 	v.principal = p
 }
 
-// verify asks the other verifiers until one knows the form.
-func (a *Auth) verify(ctx context.Context, text string) (p *keystore.Principal, err error) {
+// verify asks the other verifiers until one knows the form. If none does, what the
+// Keys have said stands.
+func (a *Auth) verify(ctx context.Context, v *verdict, said error) (p *keystore.Principal, err error) {
 	defer func() {
 		if cause := recover(); cause != nil {
 			p, err = nil, fmt.Errorf("%w: a verifier panicked: %v", keystore.ErrUnavailable, cause)
 		}
 	}()
-	err = keystore.ErrUnrecognized
-	for _, verifier := range a.verifiers {
-		p, err = verifier.Verify(ctx, text)
-		if err == nil && (p == nil || *p == keystore.Principal{}) {
-			return nil, fmt.Errorf("%w: a verifier returned neither a principal nor an error", keystore.ErrUnavailable)
-		}
-		if !errors.Is(err, keystore.ErrUnrecognized) {
-			break
+	if v.source != querySource && visible(v.text) { // a token in the query is ignored (OAuth 2.1 §5.1)
+		for _, verifier := range a.verifiers {
+			p, err = verifier.Verify(ctx, v.text)
+			if err == nil && (p == nil || *p == keystore.Principal{}) {
+				return nil, fmt.Errorf("%w: a verifier returned neither a principal nor an error", keystore.ErrUnavailable)
+			}
+			if !errors.Is(err, keystore.ErrUnrecognized) {
+				return p, err
+			}
 		}
 	}
-	return p, err
+	a.keys.CountRefused(ctx, said)
+	return nil, said
 }
 
 // hold sorts an error into the verdict.

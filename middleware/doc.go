@@ -24,5 +24,7 @@
 // # What clients are told
 //
 // Refusals are RFC 9457 problems with the challenge of RFC 6750; all bad
-// credentials get the same bytes. Operators are told more, by Config.OnDecision.
+// credentials get the same bytes. Operators are told more, by Config.OnDecision. To
+// requests with a key that has a [keystore.Rate] both fields of
+// draft-ietf-httpapi-ratelimit-headers-11 say what is left of it.
 package middleware

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"time"
 
 	"github.com/claviger-go/claviger/adapters/memstore"
 	"github.com/claviger-go/claviger/keystore"
@@ -56,6 +57,40 @@ func ExampleAuth_Require() {
 	// {"type":"urn:claviger:problem:scope-missing","title":"Scope missing","status":403,"detail":"The credential lacks a scope that this request needs: claims:write.","scopes":["claims:write"]}
 	// GET 401
 	// {"type":"urn:claviger:problem:credential-missing","title":"Credential missing","status":401,"detail":"This request needs a credential, and none was found where it is expected: Authorization: Bearer or X-Api-Key."}
+}
+
+// A key with a rate is told what is left of it.
+func Example_rate() {
+	keys, err := keystore.New(memstore.New(), keystore.Config{})
+	if err != nil {
+		panic(err)
+	}
+	defer func() { _ = keys.Close() }()
+	auth, err := middleware.New(keys, middleware.Config{})
+	if err != nil {
+		panic(err)
+	}
+	handler := auth.Authenticate(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	issued, err := keys.Issue(context.Background(), keystore.Spec{
+		Owner: "acme", Limits: keystore.Limits{Rate: keystore.Rate{Requests: 1000, Per: time.Hour, Burst: 2}},
+	})
+	if err != nil {
+		panic(err)
+	}
+	for range 3 {
+		answer := httptest.NewRecorder()
+		handler.ServeHTTP(answer, authtest.NewRequest("GET", "/", nil, issued.Credential))
+		h := answer.Header()
+		fmt.Println(answer.Code, h.Get("RateLimit"), h.Get("RateLimit-Policy"))
+		if answer.Code == http.StatusTooManyRequests {
+			fmt.Println("Retry-After:", h.Get("Retry-After"))
+		}
+	}
+	// Output:
+	// 200 "key";r=1;t=4 "key";q=1000;w=3600
+	// 200 "key";r=0;t=4 "key";q=1000;w=3600
+	// 429 "key";r=0;t=4 "key";q=1000;w=3600
+	// Retry-After: 4
 }
 
 // A route for anybody, that knows those who say who they are.

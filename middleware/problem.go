@@ -127,10 +127,24 @@ func (a *Auth) refusal(v *verdict, asked scopes.Requirement) *refusal {
 	}
 	if prepared.retryAfter != nil && v.refused != nil && v.refused.RetryAfter > 0 {
 		later := *prepared
-		later.retryAfter = []string{strconv.Itoa(int((v.refused.RetryAfter-1)/time.Second) + 1)}
+		later.retryAfter = []string{seconds(v.refused.RetryAfter)}
 		return &later
 	}
 	return prepared
+}
+
+// seconds is a duration as delay-seconds (RFC 9110 §10.2.3), rounded up.
+func seconds(d time.Duration) string {
+	return strconv.Itoa(int((d-1)/time.Second) + 1)
+}
+
+// markRate tells what is left of a rate, with both fields of
+// draft-ietf-httpapi-ratelimit-headers-11: q requests in w seconds are the policy; r
+// of them may come now, and within t seconds no more than these. Others may have
+// added policies of their own.
+func markRate(h http.Header, left *keystore.Allowance) {
+	h.Add("Ratelimit-Policy", `"key";q=`+strconv.Itoa(left.Rate.Requests)+";w="+seconds(left.Rate.Per))
+	h.Add("Ratelimit", `"key";r=`+strconv.Itoa(left.Remaining)+";t="+seconds(left.Reset))
 }
 
 // maxScopeRefusals bounds how many answers scopeMissing keeps.

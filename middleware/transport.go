@@ -167,6 +167,26 @@ func (a *Auth) client(r *http.Request) netip.Addr {
 	return client // the first of our own proxies, if they are all there is
 }
 
+// Remote is the address of the client that made the request, for
+// [keystore.Login.Remote] and the like. Invalid if it cannot be known: a trusted proxy
+// does not say, or a peer that is not trusted says that it forwards for others.
+func (a *Auth) Remote(r *http.Request) netip.Addr {
+	if addr, certain := a.origin(r); certain {
+		return addr
+	}
+	return netip.Addr{}
+}
+
+// origin is the address that the request came from, and whether that is the client's.
+// A client can have it taken for a balancer's by a header of its own; it gains that
+// nobody counts its wrong credentials.
+func (a *Auth) origin(r *http.Request) (addr netip.Addr, certain bool) {
+	if addr, proxy := a.peer(r); proxy == nil {
+		return addr, !forwarded(r.Header)
+	}
+	return a.client(r), true
+}
+
 // parseAddr reads an address with or without a port, unmapped and without zone.
 func parseAddr(text string) netip.Addr {
 	if withPort, err := netip.ParseAddrPort(text); err == nil {

@@ -33,7 +33,7 @@ func TestCanary(t *testing.T) {
 		secrets = append(secrets, text, secret, secret[:20], secret[23:])
 		p, err := keys.Verify(t.Context(), string(text))
 		require.NoError(t, err)
-		_ = keys.Admit(p, &keystore.Access{Secure: true, Envs: []keystore.Env{keystore.EnvLive}})
+		_, _ = keys.Admit(t.Context(), p, &keystore.Access{Secure: true, Envs: []keystore.Env{keystore.EnvLive}})
 	}
 	_, err = keys.Import(t.Context(), keystore.Spec{Owner: "acct_4711"}, keystore.NewSecret(foreign))
 	require.NoError(t, err)

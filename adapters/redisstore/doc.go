@@ -16,10 +16,12 @@
 //
 // # What it guarantees
 //
-// A [Store] is a [keystore.AdminStore], a [keystore.Watcher] and a [keystore.UsageStore], and keeps all duties of
-// [keystore.KeyStore], KS1 to KS15, as long as one primary serves the keys. Every mutation is one Lua script: it happens
+// A [Store] is a [keystore.AdminStore], a [keystore.Watcher], a [keystore.UsageStore] and a [keystore.RateStore], and
+// keeps all duties of [keystore.KeyStore], KS1 to KS16, as long as one primary serves the keys. Every mutation is one Lua script: it happens
 // entirely or not at all, counts the quota and publishes the change within itself, and knows its own repetition, since a
 // client sends a script again when the reply is lost. For a minute it does so whatever others have done in between.
+//
+// Of keys with a [keystore.Rate] each request costs a script of about 15 µs. What it counts is gone when the server forgets it.
 //
 // No record has a time to live in Redis: an expired one is there until it is pruned. Keys hold ids, and digests
 // of owners and parents; values hold what a [keystore.Record] holds, which is nothing to log in with. Changing a value
@@ -74,7 +76,7 @@
 // A server whose memory is full refuses new records and all other updates, but not revocations and deletions.
 //
 // A user of its own needs, besides connecting: ~{prefix}* &{prefix}:* +get +mget +hmget +set +del +hdel +hget +hset
-// +hincrby +exists +zadd +zrem +zrange +zlexcount +zrevrangebylex +eval +evalsha +publish +subscribe +info, and +wait for
+// +hincrby +exists +zadd +zrem +zrange +zlexcount +zrevrangebylex +time +eval +evalsha +publish +subscribe +info, and +wait for
 // Config.Replicas.
 //
 // # Limits of the client

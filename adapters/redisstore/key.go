@@ -19,6 +19,7 @@ import (
 //	{prefix}:expiring         zset     <expires><created><id> of the records that expire
 //	{prefix}:live:<digest>    zset     <expires><id> of the records that a quota counts: not revoked
 //	{prefix}:usage:<id>       hash     count:<secret>, first:<secret>, last:<secret>, network:<secret>
+//	{prefix}:rate:<id>        string   what is owed for requests that were made, until nothing is
 //	{prefix}:sent:<nonce>     string   a call that has run, for a minute
 //	{prefix}:changes          channel  ids updated or deleted
 //	{prefix}:beat:<nonce>     channel  heartbeats of one watcher
@@ -38,6 +39,7 @@ func (k keys) owner(name string) string {
 func (k keys) parent(id string) string  { return string(k) + ":parent:" + digest(id) }
 func (k keys) expiring() string         { return string(k) + ":expiring" }
 func (k keys) usage(id string) string   { return string(k) + ":usage:" + id }
+func (k keys) rate(id string) string    { return string(k) + ":rate:" + id }
 func (k keys) sent(nonce string) string { return string(k) + ":sent:" + nonce }
 func (k keys) changes() string          { return string(k) + ":changes" }
 func (k keys) beat(nonce string) string { return string(k) + ":beat:" + nonce }

@@ -163,6 +163,8 @@ var start = time.Date(2026, time.November, 22, 2, 36, 0, 123456000, time.UTC)
 // at is n seconds after start.
 func at(n int) time.Time { return start.Add(time.Duration(n) * time.Second) }
 
+var anything = scopes.Authenticated()
+
 var unlimited = keystore.Quota{}
 
 // apiKey is a record as an app's usual key has it.

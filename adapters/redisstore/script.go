@@ -27,6 +27,9 @@ var luaUsage string
 //go:embed lua/list.lua
 var luaList string
 
+//go:embed lua/take.lua
+var luaTake string
+
 //go:embed lua/beat.lua
 var luaBeat string
 
@@ -39,7 +42,7 @@ const (
 )
 
 type scripts struct {
-	insert, update, revoke, delete, usage, list, beat *redis.Script
+	insert, update, revoke, delete, usage, list, take, beat *redis.Script
 }
 
 func newScripts() scripts {
@@ -51,6 +54,7 @@ func newScripts() scripts {
 		delete: redis.NewScript(mayWriteOn + mutation + luaDelete),
 		usage:  redis.NewScript(mayWrite + mutation + luaUsage),
 		list:   redis.NewScript(mayRead + luaHeader + luaList),
+		take:   redis.NewScript(mayWrite + luaTake),
 		beat:   redis.NewScript(mayWriteOn + luaBeat),
 	}
 }

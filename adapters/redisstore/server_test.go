@@ -110,7 +110,7 @@ func TestNew_Permissions(t *testing.T) {
 	enough := []any{
 		"ACL", "SETUSER", "claviger", "reset", "on", ">secret", "~{claviger}*", "&{claviger}:*",
 		"+get", "+mget", "+hmget", "+set", "+del", "+hdel", "+hget", "+hset", "+hincrby", "+exists", "+zadd", "+zrem", "+zrange",
-		"+zlexcount", "+zrevrangebylex", "+evalsha", "+eval", "+publish", "+subscribe", "+info", "+hello", "+ping",
+		"+zlexcount", "+zrevrangebylex", "+time", "+evalsha", "+eval", "+publish", "+subscribe", "+info", "+hello", "+ping",
 	}
 	require.NoError(t, admin.Do(t.Context(), enough...).Err())
 	user := func(o *redis.Options) { o.Username, o.Password = "claviger", "secret" }
@@ -120,6 +120,8 @@ func TestNew_Permissions(t *testing.T) {
 	require.NoError(t, s.Update(t.Context(), apiKey("a", op("1"), expires(2))))
 	require.NoError(t, s.AddUsage(t.Context(), []keystore.Usage{{ID: "a", Count: 1, LastUsed: start}}))
 	_, err := s.Usage(t.Context(), []string{"a"})
+	require.NoError(t, err)
+	_, _, err = s.Take(t.Context(), "a", time.Second, time.Second)
 	require.NoError(t, err)
 	for _, f := range []keystore.Filter{{}, {ExpiredBefore: start.Add(time.Hour)}} {
 		_, err = s.List(t.Context(), f)

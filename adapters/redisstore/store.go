@@ -16,6 +16,7 @@ var (
 	_ keystore.AdminStore = (*Store)(nil)
 	_ keystore.Watcher    = (*Store)(nil)
 	_ keystore.UsageStore = (*Store)(nil)
+	_ keystore.RateStore  = (*Store)(nil)
 )
 
 // Store keeps records in Redis.

@@ -31,7 +31,7 @@ func TestStore(t *testing.T) {
 
 func suite(proxies map[keystore.KeyStore]*proxy, direct **redisstore.Store, rounds int) storetest.Config {
 	return storetest.Config{
-		AdminStore: true, Watcher: true, UsageStore: true,
+		AdminStore: true, Watcher: true, UsageStore: true, RateStore: true,
 		Seed: func(tb testing.TB, _ keystore.KeyStore, records []keystore.Record) []keystore.Record {
 			tb.Helper()
 			fill(tb, *direct, records)

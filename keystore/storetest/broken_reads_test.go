@@ -7,7 +7,6 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/claviger-go/claviger/adapters/memstore"
 	"github.com/claviger-go/claviger/keystore"
 )
 
@@ -21,7 +20,7 @@ func brokenReads() []brokenStore {
 			KS4/UpdateElsewhere KS4/DeleteElsewhere KS4/RevocationElsewhere KS4/InTurns KS4/InsertedAgain`, `
 			KS2/WholeRecords KS4/NoStepBack KS8/StaleElsewhere KS8/RevokedElsewhere KS8/EveryRetryCounts
 			KS8/RevocationStands KS9/StaysDeleted KS11/StableWhileUpdating`},
-		{"hides Watcher", oneHandle(func(s full) keystore.KeyStore { return hidesWatcher{s, s} }), "Capabilities/Watcher", ""},
+		{"hides Watcher", oneHandle(func(s full) keystore.KeyStore { return hidesWatcher{s, s, s} }), "Capabilities/Watcher", ""},
 		{"ids without case", oneHandle(func(s full) keystore.KeyStore { return &foldsCase{full: s, spelling: map[string]string{}} }), `
 			KS1/MalformedID KS6/CaseMatters KS6/CaseMattersInMutations KS6/CaseOfAnAlias KS6/EveryCharacter
 			KS6/TextNotNumber KS6/Lookalikes KS6/LookalikesInUpdate KS6/LookalikesInDelete
@@ -93,7 +92,7 @@ type lags struct {
 }
 
 func laggingReplica(testing.TB) (store, other keystore.KeyStore) { //nolint:ireturn // it is a Factory
-	s := memstore.New()
+	s := newMemory()
 	return s, &lags{full: s, last: map[string]keystore.Record{}}
 }
 
@@ -114,6 +113,7 @@ func (s *lags) Lookup(ctx context.Context, id string) (keystore.Record, error) {
 type hidesWatcher struct {
 	keystore.AdminStore
 	keystore.UsageStore
+	keystore.RateStore
 }
 
 // foldsCase compares ids as MySQL's usual collations do.

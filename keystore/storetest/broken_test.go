@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"context"
 	"slices"
 	"strings"
 	"testing"
@@ -8,6 +9,7 @@ import (
 
 	"github.com/claviger-go/claviger/adapters/memstore"
 	"github.com/claviger-go/claviger/keystore"
+	"github.com/claviger-go/claviger/keystore/internal/gcra"
 )
 
 // full is all that a store can be; broken ones embed it and do one thing wrong.
@@ -15,11 +17,32 @@ type full interface {
 	keystore.AdminStore
 	keystore.Watcher
 	keystore.UsageStore
+	keystore.RateStore
+}
+
+// memory is a memstore that counts requests as well.
+type memory struct {
+	*memstore.Store
+
+	buckets *gcra.Buckets
+	opened  time.Time
+}
+
+func newMemory() *memory {
+	return &memory{Store: memstore.New(), buckets: gcra.NewBuckets(1000), opened: time.Now()}
+}
+
+func (m *memory) Take(ctx context.Context, id string, cost, limit time.Duration) (owed time.Duration, taken bool, err error) {
+	if err := ctx.Err(); err != nil {
+		return 0, false, err
+	}
+	nanos, taken := m.buckets.Of(id).Take(int64(time.Since(m.opened)), int64(cost), int64(limit))
+	return time.Duration(nanos), taken, nil
 }
 
 func oneHandle(wrap func(full) keystore.KeyStore) Factory {
 	return func(testing.TB) (store, other keystore.KeyStore) {
-		s := wrap(memstore.New())
+		s := wrap(newMemory())
 		return s, s
 	}
 }
@@ -28,13 +51,13 @@ func oneHandle(wrap func(full) keystore.KeyStore) Factory {
 func slow() []string {
 	return []string{
 		"KS2/Lookups", "KS2/EverythingAtOnce", "KS4/NoStepBack", "KS11/FiltersCombined", "KS11/Limits", "KS11/ManyRecords",
-		"KS11/StableUnderLoad", "KS12/EndsAtItsDeadline", "KS12/SilentOnceEnded", "KS13/WakesNobody", "KS14/Largest",
+		"KS11/StableUnderLoad", "KS12/EndsAtItsDeadline", "KS12/SilentOnceEnded", "KS13/WakesNobody", "KS14/Largest", "KS16/Melts",
 	}
 }
 
 // quick is a suite for stores in memory, without the slow cases but these.
 func quick(factory Factory, but ...string) *suite {
-	s := newSuite(factory, Config{AdminStore: true, Watcher: true, UsageStore: true, Rounds: 3, WatchDelay: time.Second, Skip: map[string]string{}})
+	s := newSuite(factory, Config{AdminStore: true, Watcher: true, UsageStore: true, RateStore: true, Rounds: 3, WatchDelay: time.Second, Skip: map[string]string{}})
 	s.records = 300
 	for _, name := range slow() {
 		if !slices.Contains(but, name) {
@@ -52,7 +75,7 @@ type brokenStore struct {
 }
 
 func brokenStores() []brokenStore {
-	return slices.Concat(brokenReads(), brokenMutations(), brokenQuotas(), brokenRecords(), brokenLists(), brokenWatches(), brokenUsage())
+	return slices.Concat(brokenReads(), brokenMutations(), brokenQuotas(), brokenRecords(), brokenLists(), brokenWatches(), brokenUsage(), brokenRates())
 }
 
 func TestBrokenStores(t *testing.T) {

@@ -8,7 +8,6 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"github.com/claviger-go/claviger/adapters/memstore"
 	"github.com/claviger-go/claviger/keystore"
 )
 
@@ -178,7 +177,7 @@ func (s goesOn) Watch(ctx context.Context, changed func(ids ...string)) error {
 
 // twoHubs are handles that hear only of their own mutations.
 func twoHubs(testing.TB) (store, other keystore.KeyStore) { //nolint:ireturn // it is a Factory
-	s := memstore.New()
+	s := newMemory()
 	return &hub{full: s}, &hub{full: s}
 }
 

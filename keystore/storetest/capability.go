@@ -9,6 +9,7 @@ func capabilityCases() []testCase {
 		{"AdminStore", adminStore},
 		{"Watcher", watcher},
 		{"UsageStore", usageStore},
+		{"RateStore", rateStore},
 	} {
 		cases = append(cases, testCase{c.name, anyStore, func(t *trial) {
 			declared := t.suite.capabilities()&c.capability != 0

@@ -26,11 +26,11 @@ type Factory func(tb testing.TB) (store, other keystore.KeyStore)
 type Config struct {
 	_ struct{}
 
-	// AdminStore, Watcher and UsageStore say which capabilities the store has
-	// besides Lookup. One that is missing fails, since Keys would quietly do
+	// AdminStore, Watcher, UsageStore and RateStore say which capabilities the store
+	// has besides Lookup. One that is missing fails, since Keys would quietly do
 	// without it, and so does one that is not declared, since it would go
 	// untested. Defaults to none.
-	AdminStore, Watcher, UsageStore bool
+	AdminStore, Watcher, UsageStore, RateStore bool
 
 	// Seed puts records into the place behind store and returns them in the same
 	// order as Lookup has to answer them. A read-only store over somebody's own

@@ -1,5 +1,5 @@
 // Package storetest proves that a [keystore.KeyStore] keeps its duties, KS1 to
-// KS15, with one call:
+// KS16, with one call:
 //
 //	func open(tb testing.TB) (store, other keystore.KeyStore) {
 //		path := filepath.Join(tb.TempDir(), "keys.db")
@@ -39,7 +39,7 @@
 //
 // # What you get
 //
-// There are 291 cases. Each is a subtest named after its duty, as TestStore/KS7/QuotaRace,
+// There are 304 cases. Each is a subtest named after its duty, as TestStore/KS7/QuotaRace,
 // and a failure says what was expected, what came, and the duty's own words. Those
 // under T-121 put quotes, patterns, scripts and look-alikes into every text. Races
 // are run among 32 goroutines on both handles; give the store the real engine, since

@@ -23,6 +23,7 @@ const (
 	adminStore needs = 1 << iota
 	watcher
 	usageStore
+	rateStore
 	hang
 
 	anyStore needs = 0
@@ -37,6 +38,7 @@ func (n needs) String() string {
 		{adminStore, "keystore.AdminStore"},
 		{watcher, "keystore.Watcher"},
 		{usageStore, "keystore.UsageStore"},
+		{rateStore, "keystore.RateStore"},
 		{hang, "Config.Hang"},
 	} {
 		if n&known.needs != 0 {
@@ -64,6 +66,7 @@ func duties() []duty {
 		{"KS13", "usage moves no version and wakes no Watcher.", usageCases()},
 		{"KS14", "every field of a Record comes back: store the record's own encoding (json.Marshal) and copy into columns only what List filters on. Document that changing those columns by hand revokes nothing.", fieldCases()},
 		{"KS15", "a mutation that a driver or a retry sends twice answers as if sent once: [Record.Op] tells it apart from somebody else's.", resendCases()},
+		{"KS16", "a RateStore decides each Take atomically, across processes and by one clock; what it refuses adds nothing.", rateCases()},
 		{"T-121", "what a text holds changes nothing: it comes back byte for byte and matches nothing but itself.", payloadCases()},
 	}
 }

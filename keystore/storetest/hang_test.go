@@ -8,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/claviger-go/claviger/adapters/memstore"
 	"github.com/claviger-go/claviger/keystore"
 )
 
@@ -109,9 +108,16 @@ func (s *hangs) Usage(ctx context.Context, ids []string) ([]keystore.Usage, erro
 	return s.full.Usage(ctx, ids)
 }
 
+func (s *hangs) Take(ctx context.Context, id string, cost, limit time.Duration) (owed time.Duration, taken bool, err error) {
+	if err := s.wait(ctx); err != nil {
+		return 0, false, err
+	}
+	return s.full.Take(ctx, id, cost, limit)
+}
+
 func hanging(patient bool) *suite {
 	s := quick(func(testing.TB) (store, other keystore.KeyStore) {
-		store = &hangs{full: memstore.New(), patient: patient}
+		store = &hangs{full: newMemory(), patient: patient}
 		return store, store
 	})
 	s.Hang = func(_ testing.TB, store keystore.KeyStore) (release func()) { return store.(*hangs).hang() }
@@ -130,7 +136,7 @@ func TestHungStores(t *testing.T) {
 	}
 	saysNo := hanging(false)
 	saysNo.factory = func(testing.TB) (store, other keystore.KeyStore) {
-		store = &saysNoWhenHung{&hangs{full: memstore.New()}}
+		store = &saysNoWhenHung{&hangs{full: newMemory()}}
 		return store, store
 	}
 	saysNo.Hang = func(_ testing.TB, store keystore.KeyStore) (release func()) { return store.(*saysNoWhenHung).hang() }

@@ -46,6 +46,10 @@ func methods() []method {
 			_, err := h.usage.Usage(ctx, []string{r.ID})
 			return err
 		}},
+		{"Take", rateStore, func(ctx context.Context, h *handle, r keystore.Record) error {
+			_, _, err := h.rates.Take(ctx, r.ID, time.Hour, time.Hour)
+			return err
+		}},
 	}
 }
 

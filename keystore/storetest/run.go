@@ -8,7 +8,7 @@ import (
 	"github.com/claviger-go/claviger/keystore"
 )
 
-// Run proves that the stores made by factory keep the duties KS1 to KS15 of
+// Run proves that the stores made by factory keep the duties KS1 to KS16 of
 // [keystore.KeyStore], and that nothing in a string harms them (T-121).
 //
 // Each duty is a subtest, and each case a subtest of it with an empty store of
@@ -86,7 +86,7 @@ func (s *suite) declared() needs {
 
 func (s *suite) capabilities() (n needs) {
 	for capability, declared := range map[needs]bool{
-		adminStore: s.AdminStore, watcher: s.Watcher, usageStore: s.UsageStore,
+		adminStore: s.AdminStore, watcher: s.Watcher, usageStore: s.UsageStore, rateStore: s.RateStore,
 	} {
 		if declared {
 			n |= capability
@@ -100,5 +100,6 @@ func newHandle(t *trial, name string, store keystore.KeyStore) *handle {
 	h.admin, _ = store.(keystore.AdminStore)
 	h.watcher, _ = store.(keystore.Watcher)
 	h.usage, _ = store.(keystore.UsageStore)
+	h.rates, _ = store.(keystore.RateStore)
 	return h
 }

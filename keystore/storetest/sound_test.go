@@ -11,7 +11,7 @@ import (
 func TestSoundStores(t *testing.T) {
 	t.Parallel()
 	admin := quick(oneHandle(func(s full) keystore.KeyStore { return struct{ keystore.AdminStore }{s} }))
-	admin.Watcher, admin.UsageStore = false, false
+	admin.Watcher, admin.UsageStore, admin.RateStore = false, false, false
 	for _, tc := range []struct {
 		desc  string
 		suite *suite

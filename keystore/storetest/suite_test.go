@@ -152,8 +152,8 @@ func TestConfigIsChecked(t *testing.T) {
 		{"nothing set", nil, Config{}, []string{"the Factory is nil", "Config.Seed is nil"}},
 		{
 			"all wrong", good,
-			Config{WatchDelay: -1, Rounds: -1, Skip: map[string]string{"KS16": "x", "KS1/Nothing": "x", "KS2": ""}},
-			[]string{"Config.Seed", "Config.WatchDelay is -1ns", "Config.Rounds is -1", `Skip["KS16"]`, `Skip["KS1/Nothing"]`, `Skip["KS2"] is empty`},
+			Config{WatchDelay: -1, Rounds: -1, Skip: map[string]string{"KS17": "x", "KS1/Nothing": "x", "KS2": ""}},
+			[]string{"Config.Seed", "Config.WatchDelay is -1ns", "Config.Rounds is -1", `Skip["KS17"]`, `Skip["KS1/Nothing"]`, `Skip["KS2"] is empty`},
 		},
 	} {
 		t.Run(tc.desc, func(t *testing.T) {

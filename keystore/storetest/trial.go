@@ -29,6 +29,7 @@ type handle struct {
 	admin   keystore.AdminStore
 	watcher keystore.Watcher
 	usage   keystore.UsageStore
+	rates   keystore.RateStore
 }
 
 func (h *handle) has() (n needs) {
@@ -40,6 +41,9 @@ func (h *handle) has() (n needs) {
 	}
 	if h.usage != nil {
 		n |= usageStore
+	}
+	if h.rates != nil {
+		n |= rateStore
 	}
 	return n
 }

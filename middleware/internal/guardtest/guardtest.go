@@ -27,6 +27,9 @@ type Mount func(auth *middleware.Auth, routes []Route) http.Handler
 func Run(t *testing.T, mount Mount) {
 	t.Helper()
 	t.Run("Answers", mount.answers)
+	t.Run("T016_RateLimit", mount.rateLimit)
+	t.Run("T024_T025_Throttle", mount.throttle)
+	t.Run("T024_ThrottleBesideVerifiers", mount.throttleBesideVerifiers)
 	t.Run("T018_OneAnswerForAllBadCredentials", mount.oneAnswer)
 	t.Run("TellHolders", mount.tellHolders)
 	t.Run("T001_RepeatedHeader", mount.repeatedHeader)

@@ -84,6 +84,7 @@ func open(t *testing.T, mount Mount) *service {
 		"licensed":  {Scopes: read, Limits: keystore.Limits{Services: 1}},
 		"getter":    {Scopes: read, Limits: keystore.Limits{Methods: []string{"GET"}}},
 		"routed":    {Scopes: read, Limits: keystore.Limits{Routes: []string{"/claims/{id}", "/claims/:id"}}},
+		"rated":     {Scopes: read, Limits: keystore.Limits{Rate: keystore.Rate{Requests: 2, Per: time.Minute}}},
 		"bound":     {Scopes: read, Limits: keystore.Limits{Audiences: []string{"claims", "orders"}}},
 	} {
 		issued := authtest.Mint(t, s.keys, spec)
