@@ -24,6 +24,7 @@ const (
 	EventSuspended    EventType = "suspended"
 	EventResumed      EventType = "resumed"
 	EventRevoked      EventType = "revoked"
+	EventEnded        EventType = "ended" // a session: its tokens are dead, the next login begins another
 	EventDeleted      EventType = "deleted"
 	EventQuotaRefused EventType = "quota_refused"
 	EventDue          EventType = "due"      // its secret is older than Config.RotateAfter
@@ -45,6 +46,7 @@ type Event struct {
 	Actor   string       // who did it, as WithActor said
 	Network netip.Prefix // where it was seen, for what is found in requests
 	Reason  Reason
+	Until   time.Time // UTC; for EventRotated: the old secret works until then; zero: it does not
 	Err     error
 }
 
@@ -61,6 +63,9 @@ func (e Event) LogValue() slog.Value {
 	}
 	if e.Network.IsValid() {
 		attrs = append(attrs, slog.String("network", e.Network.String()))
+	}
+	if !e.Until.IsZero() {
+		attrs = append(attrs, slog.Time("until", e.Until))
 	}
 	if e.Err != nil {
 		attrs = append(attrs, slog.String("err", e.Err.Error()))

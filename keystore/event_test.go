@@ -72,7 +72,7 @@ event.type=imported event.time=2026-11-22T03:00:00.000Z event.key_id=IMPORTED ev
 event.type=edited event.time=2026-11-22T03:00:01.000Z event.key_id=ID event.kind=api_key event.owner=acme event.actor=ann
 event.type=suspended event.time=2026-11-22T03:00:01.000Z event.key_id=ID event.kind=api_key event.owner=acme event.actor=ann event.reason=misuse
 event.type=resumed event.time=2026-11-22T03:00:01.000Z event.key_id=ID event.kind=api_key event.owner=acme event.actor=ann event.reason=misuse
-event.type=rotated event.time=2026-11-22T03:00:01.000Z event.key_id=ID event.kind=api_key event.owner=acme event.actor=ann
+event.type=rotated event.time=2026-11-22T03:00:01.000Z event.key_id=ID event.kind=api_key event.owner=acme event.actor=ann event.until=2026-11-22T04:00:01.000Z
 event.type=overlap_ended event.time=2026-11-22T03:00:01.000Z event.key_id=ID event.kind=api_key event.owner=acme event.actor=ann
 event.type=rotated event.time=2026-11-22T03:00:01.000Z event.key_id=ID event.kind=api_key event.owner=acme event.actor=ann event.reason=compromised
 event.type=revoked event.time=2026-11-22T03:00:01.000Z event.key_id=ID event.kind=api_key event.owner=acme event.actor=ann event.reason=unspecified

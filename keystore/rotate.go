@@ -87,7 +87,11 @@ func (k *Keys) renew(ctx context.Context, id string, reason Reason, keep func(r 
 	if err != nil {
 		return Issued{}, err
 	}
-	k.happened(ctx, EventRotated, &after, reason)
+	e := Event{Type: EventRotated, KeyID: after.ID, Kind: after.Kind, Owner: after.Owner, Reason: reason}
+	if len(after.Secrets) == maxSecret {
+		e.Until = after.Secrets[1].Expires
+	}
+	k.emit(ctx, e)
 	return Issued{Record: after, Credential: NewSecret(text.Format())}, nil
 }
 

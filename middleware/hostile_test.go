@@ -68,6 +68,7 @@ func FuzzNothingReflected(f *testing.F) {
 
 	serve := func(authorization, apiKey, query, forwarded string) (string, http.Header) {
 		r := authtest.NewRequest(http.MethodGet, "/claims", nil, keystore.Secret{})
+		r.TLS = nil
 		for name, value := range map[string]string{"Authorization": authorization, "X-Api-Key": apiKey, "X-Forwarded-For": forwarded} {
 			if value != "" {
 				r.Header[name] = strings.Split(value, "\n") // several lines

@@ -231,7 +231,7 @@ func rotation(w *world) {
 	end := began.Add(14 * 24 * time.Hour)
 	require.Equal(w, renewed{ID: id, Key: fresh.Key, OldUntil: &end}, fresh)
 	require.Regexp(w, keystore.ScannerRule("imin"), fresh.Key)
-	require.Equal(w, "acme: Your key "+id+" was rotated. The old one works until "+end.Format(time.RFC1123)+" at the latest.", w.notice())
+	require.Equal(w, "acme: Your key "+id+" was rotated. The old one works until "+end.Format(time.RFC1123)+".", w.notice())
 
 	for range 2 {
 		a = w.requireKey(shopKey, http.StatusOK)
@@ -313,11 +313,7 @@ func compromised(w *world) {
 
 // Every bad credential is answered with the same bytes, and every route asks for one.
 func unauthorized(w *world) {
-	balanced := http.HandlerFunc(func(answer http.ResponseWriter, r *http.Request) {
-		r.Header.Set("X-Forwarded-Proto", "https")
-		w.server.routes.ServeHTTP(answer, r)
-	})
-	authtest.Guarded(w, balanced, "GET "+events, "GET "+facilities, "POST /keys/{id}/rotate", "POST /keys/{id}/replace")
+	authtest.Guarded(w, w.server.routes, "GET "+events, "GET "+facilities, "POST /keys/{id}/rotate", "POST /keys/{id}/replace")
 	manager := w.manager("imin", "accounts:manage")
 	spec := keystore.Spec{Owner: "acme", Scopes: []scopes.Scope{"events:read"}}
 	revoked, suspended := w.issue(spec), w.issue(spec)

@@ -25,7 +25,7 @@ func notice(e keystore.Event) string {
 		if e.Reason == keystore.ReasonCompromised {
 			return fmt.Sprintf("Your key %s was replaced. The old one has ended.", e.KeyID)
 		}
-		return fmt.Sprintf("Your key %s was rotated. The old one works until %s at the latest.", e.KeyID, e.Time.Add(overlap).Format(time.RFC1123))
+		return fmt.Sprintf("Your key %s was rotated. The old one works until %s.", e.KeyID, e.Until.Format(time.RFC1123))
 	case keystore.EventExpiring:
 		return fmt.Sprintf("Your key %s expires soon. Ask for a new one.", e.KeyID)
 	case keystore.EventSuspended:

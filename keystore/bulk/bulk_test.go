@@ -144,6 +144,22 @@ func TestImport_RefusedLines(t *testing.T) {
 	require.ErrorContains(t, report.Refused[0].Err, "for another owner")
 }
 
+// What was imported is no mistake of the file when its line has expired since.
+func TestImport_RepeatedAfterExpiry(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, time.November, 22, 3, 0, 0, 0, time.UTC)
+	keys, err := keystore.New(memstore.New(), keystore.Config{Now: func() time.Time { return now }})
+	require.NoError(t, err)
+	file := "key,owner,expires\n" + plain + ",acme,2026-11-23T00:00:00Z\n" + other + ",acme,\n"
+	report, err := bulk.Import(t.Context(), keys, strings.NewReader(file), bulk.Config{Format: bulk.CSV})
+	require.NoError(t, err)
+	require.Equal(t, 2, report.Imported)
+	now = now.Add(48 * time.Hour)
+	report, err = bulk.Import(t.Context(), keys, strings.NewReader(file), bulk.Config{Format: bulk.CSV})
+	require.NoError(t, err)
+	require.Equal(t, bulk.Report{Existing: 2}, report)
+}
+
 // What is wrong with the file as a whole ends the import before it begins.
 func TestImport_UnreadableFile(t *testing.T) {
 	t.Parallel()

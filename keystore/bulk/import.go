@@ -1,10 +1,12 @@
 package bulk
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/claviger-go/claviger/keystore"
 )
@@ -60,6 +62,7 @@ func Import(ctx context.Context, keys *keystore.Keys, r io.Reader, config Config
 	if entries, err = missing(ctx, keys, entries, report); err != nil {
 		return *report, err
 	}
+	slices.SortFunc(report.Refused, func(a, b Refusal) int { return cmp.Compare(a.Line, b.Line) })
 	switch {
 	case len(report.Refused) > 0 && !config.SkipRefused && !config.DryRun:
 		return *report, fmt.Errorf("%w: %d of them", ErrRefused, len(report.Refused))
@@ -105,12 +108,16 @@ func understand(keys *keystore.Keys, r io.Reader, format Format, report *Report)
 	return entries, nil
 }
 
-// missing keeps the entries that the store does not have.
+// missing keeps the entries that the store does not have, and that it could.
 func missing(ctx context.Context, keys *keystore.Keys, entries []entry, report *Report) (left []entry, err error) {
 	for _, e := range entries {
 		found, err := keys.Lookup(ctx, e.id)
 		switch {
 		case errors.Is(err, keystore.ErrNotFound):
+			if err := e.check(keys); err != nil {
+				report.refuse(e.number, err)
+				continue
+			}
 			left = append(left, e)
 		case err != nil:
 			return nil, fmt.Errorf("bulk: line %d: %w", e.number, err)

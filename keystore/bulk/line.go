@@ -38,6 +38,8 @@ type entry struct {
 	spec   keystore.Spec
 }
 
+// entry understands the line. Whether the spec can be is asked of what is new alone:
+// what was imported before may have expired since.
 func (l *line) entry(number int, keys *keystore.Keys) (entry, error) {
 	spec, err := l.spec()
 	if err != nil {
@@ -53,16 +55,24 @@ func (l *line) entry(number int, keys *keystore.Keys) (entry, error) {
 			return entry{}, err
 		}
 		e.id = keystore.AliasID(e.digest)
-		return e, keys.CheckSpec(spec)
+		return e, nil
 	case keystore.KindClient:
 		if l.Key != "" || l.SHA256 != "" {
 			return entry{}, errors.New("key and sha256 belong to a key: a client has an id and a hash")
 		}
 		e.client, e.id, e.hash = true, l.ID, l.Hash
-		return e, keys.CheckClient(l.ID, spec, l.Hash)
+		return e, nil
 	default:
 		return entry{}, errors.New(`kind: want "api_key" or "client"`)
 	}
+}
+
+// check reports why the entry cannot be imported.
+func (e *entry) check(keys *keystore.Keys) error {
+	if e.client {
+		return keys.CheckClient(e.id, e.spec, e.hash)
+	}
+	return keys.CheckSpec(e.spec)
 }
 
 func (l *line) spec() (keystore.Spec, error) {

@@ -5,6 +5,7 @@ package authtest
 
 import (
 	"context"
+	"crypto/tls"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -50,12 +51,13 @@ func Mint(t testing.TB, keys *keystore.Keys, spec keystore.Spec) keystore.Issued
 	return issued
 }
 
-// NewRequest makes a request that comes from the loopback address, which the
-// transport rules let pass; httptest's own, from 192.0.2.1 over plain HTTP, is
-// refused. A credential other than the zero Secret stands in Authorization.
+// NewRequest makes a request that comes from the loopback address over TLS, which
+// the transport rules of every Config let pass; httptest's own, from 192.0.2.1 over
+// plain HTTP, is refused. A credential other than the zero Secret stands in Authorization.
 func NewRequest(method, target string, body io.Reader, credential keystore.Secret) *http.Request {
 	r := httptest.NewRequest(method, target, body)
 	r.RemoteAddr = "127.0.0.1:54321"
+	r.TLS = &tls.ConnectionState{}
 	if text := credential.Reveal(); text != "" {
 		r.Header.Set("Authorization", "Bearer "+text)
 	}

@@ -123,6 +123,20 @@ func TestGuarded_T046(t *testing.T) {
 }
 
 // Whoever guards everything by one wrapper is found to guard everything.
+// A service behind proxies is probed as it is.
+func TestGuarded_BehindProxies(t *testing.T) {
+	t.Parallel()
+	auth, err := middleware.New(authtest.NewKeys(t, keystore.Config{}), middleware.Config{
+		TrustedProxies: []middleware.Proxy{{Network: middleware.PrivateNetworks}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	mux := http.NewServeMux()
+	mux.Handle("GET /claims", auth.Require("claims:read")(http.NotFoundHandler()))
+	authtest.Guarded(t, mux, "GET /claims")
+}
+
 func TestGuarded_Wrapper(t *testing.T) {
 	t.Parallel()
 	mux := http.NewServeMux()

@@ -107,7 +107,7 @@ func TestContext_T054(t *testing.T) {
 		t.Errorf("answered %d", answer.Code)
 	}
 	r := authtest.NewRequest(http.MethodGet, "/claims/7", nil, s.read.Credential)
-	r.RemoteAddr = "198.51.100.1:1"
+	r.RemoteAddr, r.TLS = "198.51.100.1:1", nil
 	r.Header.Set("X-Forwarded-For", "127.0.0.1") // what ClientIP would believe
 	r.Header.Set("X-Forwarded-Proto", "https")
 	answer := httptest.NewRecorder()
