@@ -446,10 +446,10 @@ func TestRate_Allocations(t *testing.T) {
 		_, text := issue(t, keys, s)
 		p := requireAccepted(t, keys, text)
 		a := access("claims:read")
-		require.EqualValues(t, want, testing.AllocsPerRun(200, func() {
+		require.Equal(t, want, int(testing.AllocsPerRun(200, func() {
 			if _, err := keys.Admit(t.Context(), p, &a); err != nil {
 				t.Fatal(err)
 			}
-		}))
+		})))
 	}
 }
