@@ -81,7 +81,7 @@ func Example_rate() {
 		answer := httptest.NewRecorder()
 		handler.ServeHTTP(answer, authtest.NewRequest("GET", "/", nil, issued.Credential))
 		h := answer.Header()
-		fmt.Println(answer.Code, h.Get("RateLimit"), h.Get("RateLimit-Policy"))
+		fmt.Println(answer.Code, h.Get("RateLimit"), h.Get("RateLimit-Policy")) //nolint:canonicalheader // as the draft spells them
 		if answer.Code == http.StatusTooManyRequests {
 			fmt.Println("Retry-After:", h.Get("Retry-After"))
 		}
