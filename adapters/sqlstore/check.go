@@ -20,7 +20,8 @@ func (s *Store) everyConnection() int {
 	return max(1, min(stats.Idle+1, stats.MaxOpenConnections-stats.InUse))
 }
 
-// inspect refuses connections with dangerous settings.
+// inspect refuses connections with dangerous settings. It looks at fewer than count where others have taken the rest of
+// the pool meanwhile: who holds connections and waits for one more may wait for another who does the same.
 func (s *Store) inspect(ctx context.Context, count int) error {
 	var held []*sql.Conn // all at once, or the same one would be asked again
 	defer func() {
@@ -31,6 +32,9 @@ func (s *Store) inspect(ctx context.Context, count int) error {
 	var problems []error
 	told := map[string]bool{}
 	for range count {
+		if stats := s.db.Stats(); len(held) > 0 && stats.MaxOpenConnections > 0 && stats.InUse >= stats.MaxOpenConnections {
+			break
+		}
 		conn, err := s.db.Conn(ctx)
 		if err != nil {
 			return err
@@ -44,7 +48,7 @@ func (s *Store) inspect(ctx context.Context, count int) error {
 			if p.Loss && s.config.DangerouslyAcceptLoss {
 				continue
 			}
-			problem := &keystore.ConfigError{Field: "sqlstore: " + p.Setting, Value: p.Value, Want: p.Want}
+			problem := refusal(p)
 			if !told[problem.Error()] {
 				told[problem.Error()] = true
 				problems = append(problems, problem)
@@ -52,6 +56,10 @@ func (s *Store) inspect(ctx context.Context, count int) error {
 		}
 	}
 	return errors.Join(problems...)
+}
+
+func refusal(p engine.Problem) *keystore.ConfigError {
+	return &keystore.ConfigError{Field: "sqlstore: " + p.Setting, Value: p.Value, Want: p.Want}
 }
 
 // hold keeps a pool on a database in memory to one connection: the next one would find a database of its own, empty.

@@ -5,6 +5,7 @@ import (
 	"math"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -48,6 +49,17 @@ func FuzzCursor(f *testing.F) {
 			t.Fatalf("%q and %q are the same place", text, p.cursor())
 		}
 	})
+}
+
+// What expires in a microsecond that has begun has expired before its later nanoseconds.
+func TestExpiredBeforeToTheNanosecond(t *testing.T) {
+	t.Parallel()
+	micro := time.UnixMicro(1_795_341_600_000_000)
+	for past, want := range map[time.Duration]int64{0: 0, 1: 1, 999: 1, 1000: 1, -1: 0, -999: 0, -1000: -1} {
+		_, args, err := listText(keystore.Filter{ExpiredBefore: micro.Add(past)}, 1)
+		require.NoError(t, err)
+		require.Equal(t, []any{micro.UnixMicro() + want, 1}, args, past)
+	}
 }
 
 // What a caller says never becomes a part of a statement.

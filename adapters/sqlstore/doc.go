@@ -40,8 +40,9 @@
 //   - MySQL without autocommit, any engine with dirty reads.
 //   - SQLite with another journal_mode than WAL, or without a busy_timeout.
 //
-// Settings are judged when a store is opened and each time Watch begins, on what connections say of themselves. Give them
-// to all connections, in the data source name:
+// Settings are judged when a store is opened and each time Watch begins, on what connections say of themselves, whether a
+// server, a role or a data source name has set them; and each poll asks whether it has come to a replica. Give them to all
+// connections, in the data source name:
 //
 //	SQLite (modernc.org/sqlite)  file:keys.db?_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)
 //	SQLite (mattn/go-sqlite3)    file:keys.db?_busy_timeout=5000&_journal_mode=WAL&_synchronous=FULL
@@ -50,9 +51,13 @@
 //
 // target_session_attrs keeps pgx on the primary after a failover. The timeouts bound how long it takes to recover from a
 // network that hung without an error: a pool with MaxOpenConns opens connections outside of any call and its ctx, and
-// those that hang fill it, without readTimeout in MySQL's driver as long as TCP waits. SQLite files belong on a local
-// disk, and never behind immutable=1 or nolock=1. PgBouncer in transaction mode needs version 1.21 or later and
-// max_prepared_statements above 0.
+// those that hang fill it, without readTimeout in MySQL's driver as long as TCP waits. A write that takes longer than
+// readTimeout ends in an error, too, and may have happened. SQLite files belong on a local disk, and never behind
+// immutable=1 or nolock=1. PgBouncer in transaction mode needs version 1.21 or later and max_prepared_statements above 0.
+//
+// Call db.SetMaxIdleConns with as many connections as are busy at a time: database/sql keeps two, and whatever is prepared
+// on the others is prepared again. Open one Store for a database and keep it, since what it prepares stays until db is
+// closed. After a network hung, lib/pq waits for its server whatever ctx says; pgx does not.
 //
 // # The tables
 //
@@ -76,6 +81,21 @@
 // Delete are one transaction of three or four statements; those of all processes wait for each other at its end, for one
 // statement and the commit. Insert waits for those of the same owner only, and only with a quota. Each Watch asks for one
 // row every PollInterval.
+//
+// # Measured
+//
+// On two cores of an AMD EPYC with Go 1.26.8, which other work kept busy, with the engines on the same machine. Quota: 1,000
+// rounds of 2 × 32 contenders in two processes pass it in none, on each engine. Watch: of 8 writers × 500 changes none is
+// missed. Among 1,000,000 records a Lookup takes 1.4 times as long as among 1,000 on SQLite and 1.1 times on PostgreSQL, at
+// the 99th percentile, and a List of an owner's 20 keys 1.1 and 1.0 times. A Lookup among 1,000 records, as a multiple of
+// a prepared query of the same row:
+//
+//	                                  SQLite   PostgreSQL   MariaDB
+//	all columns                       1.5      1.3          1.2
+//	the encoding alone                2.0      1.4          1.3
+//	the same, and its ctx never ends  2.8      1.7          2.0
+//
+// The difference is the decoding of JSON: on SQLite 13 of 24 µs.
 //
 // The package starts goroutines only within calls: one for a call that waits for the database, which may outlive the call
 // when its ctx ends first. There is nothing to close but the *sql.DB.

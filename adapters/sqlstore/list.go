@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"strings"
+	"time"
 
 	"github.com/claviger-go/claviger/keystore"
 )
@@ -71,7 +72,7 @@ func listText(f keystore.Filter, limit int) (text string, args []any, err error)
 		}
 	}
 	if !f.ExpiredBefore.IsZero() {
-		only("expires < ?", f.ExpiredBefore.UnixMicro())
+		only("expires < ?", f.ExpiredBefore.Add(time.Microsecond-1).UnixMicro()) // rounded up
 	}
 	if f.After != "" {
 		after, err := parseCursor(f.After)

@@ -30,10 +30,12 @@ func (s *Store) insertTexts() []string {
 	return []string{s.engine.Claim, quotaText, insertText + s.engine.IgnoreExisting}
 }
 
-func updateTexts() []string { return []string{updateText, advanceText, announceText} }
+func (s *Store) updateTexts() []string {
+	return []string{updateText, advanceText, announceText + s.engine.IgnoreAnnounced}
+}
 
-func deleteTexts() []string {
-	return []string{deleteText, deleteVersionText, forgetText, advanceText, announceText}
+func (s *Store) deleteTexts() []string {
+	return []string{deleteText, deleteVersionText, forgetText, advanceText, announceText + s.engine.IgnoreAnnounced}
 }
 
 var errUnchanged = errors.New("nothing was written")
@@ -107,7 +109,7 @@ func (s *Store) Update(ctx context.Context, r keystore.Record) error {
 	if err != nil {
 		return err
 	}
-	err = s.write(ctx, updateTexts(), func(t *transaction) error {
+	err = s.write(ctx, s.updateTexts(), func(t *transaction) error {
 		n, err := t.exec(ctx, updateText, w.version, w.op, w.kind, w.owner, w.typ, w.parent, w.created, w.expires,
 			w.revoked, w.data, w.id, signed(expected))
 		if err != nil {
@@ -153,7 +155,7 @@ func (s *Store) Delete(ctx context.Context, id string, version uint64) error {
 	if version != 0 {
 		text, args = deleteVersionText, append(args, signed(version))
 	}
-	err := s.write(ctx, deleteTexts(), func(t *transaction) error {
+	err := s.write(ctx, s.deleteTexts(), func(t *transaction) error {
 		n, err := t.exec(ctx, text, args...)
 		if err != nil {
 			return err
@@ -188,7 +190,7 @@ func (t *transaction) announce(ctx context.Context, id []byte) error {
 	if n != 1 {
 		return errors.New("claviger_counter has no row")
 	}
-	_, err = t.exec(ctx, announceText, id)
+	_, err = t.exec(ctx, announceText+t.store.engine.IgnoreAnnounced, id)
 	return err
 }
 

@@ -74,7 +74,7 @@ func (s *Store) open(ctx context.Context) (err error) {
 	if s.lookup, err = s.statements.prepare(ctx, lookupText); err != nil {
 		return err
 	}
-	if s.count, err = s.statements.prepare(ctx, countText); err != nil {
+	if s.count, err = s.statements.prepare(ctx, s.countText()); err != nil {
 		return err
 	}
 	_, err = s.changes(ctx)
@@ -84,7 +84,7 @@ func (s *Store) open(ctx context.Context) (err error) {
 const lookupText = "SELECT data FROM claviger_records WHERE id = ?"
 
 // Lookup returns the record with exactly this id, or [keystore.ErrNotFound]; a malformed id is one that no record has.
-// It costs one query by primary key, with a prepared statement, and the decoding of the record: in SQLite about 20 µs.
+// It costs one query by primary key, with a prepared statement, and the decoding of the record: in SQLite about 24 µs.
 func (s *Store) Lookup(ctx context.Context, id string) (keystore.Record, error) {
 	if err := ctx.Err(); err != nil {
 		return keystore.Record{}, err

@@ -1,6 +1,7 @@
 package sqlstore
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"database/sql"
@@ -55,11 +56,17 @@ func (s *Store) write(ctx context.Context, texts []string, work func(*transactio
 }
 
 func (s *Store) transact(ctx context.Context, work func(*transaction) error) error {
-	tx, err := s.db.BeginTx(ctx, &sql.TxOptions{Isolation: s.engine.Isolation}) //nolint:unqueryvet // what fails first is the news
+	begin := ctx
+	if s.engine.OneWriter {
+		// Without a ctx to end, since database/sql may then drop the connection, and a database in memory with it. Nothing
+		// is waited for but the pool, by one writer at a time, and its statements see ctx.
+		begin = context.WithoutCancel(ctx)
+	}
+	tx, err := s.db.BeginTx(begin, &sql.TxOptions{Isolation: s.engine.Isolation}) //nolint:unqueryvet // what fails first is the news
 	if err != nil {
 		return err
 	}
-	if err := work(&transaction{tx, s}); err != nil {
+	if err := cmp.Or(work(&transaction{tx, s}), ctx.Err()); err != nil {
 		_ = tx.Rollback() // if it cannot be sent, the connection is lost, and the server does the same
 		return err
 	}

@@ -10,7 +10,6 @@ import (
 )
 
 const (
-	countText = "SELECT n FROM claviger_counter WHERE one = 1"
 	sinceText = "SELECT id FROM claviger_changes WHERE seq > ? AND seq <= ? ORDER BY seq"
 
 	// pollTimeout is how long a poll may take before Watch has lost touch.
@@ -83,7 +82,7 @@ func (s *Store) watch(ctx context.Context, changed func(ids ...string)) error {
 }
 
 // beat asks once, one at a time. The end of ctx is no reason to stop asking, only to stop waiting: many drivers close a
-// connection whose query is given up.
+// connection whose query is given up. And some go on waiting for a server that hangs, whatever their own ctx says.
 func beat[T any](ctx context.Context, s *Store, ask func(context.Context) (T, error)) (T, error) {
 	select {
 	case s.polling <- struct{}{}:
@@ -91,7 +90,9 @@ func beat[T any](ctx context.Context, s *Store, ask func(context.Context) (T, er
 		var zero T
 		return zero, ctx.Err()
 	}
-	return within(ctx, func() (T, error) {
+	waiting, cancel := context.WithTimeout(ctx, pollTimeout)
+	defer cancel()
+	return within(waiting, func() (T, error) {
 		defer func() { <-s.polling }()
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), pollTimeout)
 		defer cancel()
@@ -122,13 +123,24 @@ func (s *Store) since(ctx context.Context, seen int64) (news, error) {
 	return news{now, ids}, err
 }
 
-// changes is the change counter.
+func (s *Store) countText() string {
+	return "SELECT n, " + s.engine.Role + " FROM claviger_counter WHERE one = 1"
+}
+
+// changes is the change counter of a primary: that of a replica says nothing about what it has not heard of yet.
 func (s *Store) changes(ctx context.Context) (n int64, err error) {
-	err = s.again(ctx, func() error { return s.count.QueryRowContext(ctx).Scan(&n) })
+	var role string
+	err = s.again(ctx, func() error { return s.count.QueryRowContext(ctx).Scan(&n, &role) })
 	if errors.Is(err, sql.ErrNoRows) {
-		err = fmt.Errorf("claviger_counter has no row: %w", err)
+		return 0, fmt.Errorf("claviger_counter has no row: %w", err)
 	}
-	return n, err
+	if err != nil {
+		return 0, err
+	}
+	if p, wrong := s.engine.JudgeRole(role); wrong {
+		return 0, refusal(p)
+	}
+	return n, nil
 }
 
 // prune is housekeeping: if it fails, another poll or another process does it.

@@ -24,6 +24,8 @@ type Engine struct {
 	IgnoreExisting string
 	// Exists recognizes that error.
 	Exists func(error) bool
+	// IgnoreAnnounced ends the insert of a change: a counter that was set back gives a record a number that it had before.
+	IgnoreAnnounced string
 	// addToUsage ends an insert of usage that shall add to an existing row.
 	addToUsage string
 
@@ -36,6 +38,8 @@ type Engine struct {
 	Inspect func(context.Context, *sql.Conn) (Settings, error)
 	// Judge returns what is wrong with them.
 	Judge func(Settings) []Problem
+	// Role is an expression that every poll asks for, the value of RoleSetting: it is off on a primary.
+	Role, RoleSetting string
 	// Passing recognizes errors of a transaction that was undone and may succeed when tried again.
 	Passing func(error) bool
 
@@ -84,7 +88,16 @@ type Problem struct {
 	Loss bool
 }
 
+// JudgeRole returns what is wrong with a connection whose Role has this value.
+func (e *Engine) JudgeRole(value string) (p Problem, wrong bool) {
+	return Problem{Setting: e.RoleSetting, Value: value, Want: onlyPrimary}, !off(value)
+}
+
+func off(value string) bool { return strings.EqualFold(value, "off") || value == "0" }
+
 const (
+	onlyPrimary = "OFF and a connection to the primary" + noStale
+
 	orLost   = ", or a crash undoes commits and brings a revoked key back"
 	noStale  = ", since a replica may not know yet what was revoked (KS4)"
 	noTravel = ", or a revocation is not seen after it was made (KS4)"

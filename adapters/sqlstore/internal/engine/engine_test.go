@@ -16,7 +16,7 @@ func TestText(t *testing.T) {
 	require.Equal(t, text, MySQL().Text(text))
 	require.Equal(t, "SELECT a FROM b WHERE c = $1 AND d IN ($2, $3) LIMIT $4", PostgreSQL().Text(text))
 	require.Equal(t, "SELECT 1", PostgreSQL().Text("SELECT 1"))
-	require.Contains(t, PostgreSQL().Text(PostgreSQL().AddUsage(2)), "VALUES ($1, $2, $3), ($4, $5, $6) ON CONFLICT")
+	require.Contains(t, PostgreSQL().Text(PostgreSQL().AddUsage(2)), "VALUES ($1, $2, $3, $4, $5, $6), ($7, $8, $9, $10, $11, $12) ON CONFLICT")
 }
 
 // The errors of the drivers, as far as they are looked at.

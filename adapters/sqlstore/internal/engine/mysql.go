@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"strconv"
-	"strings"
 )
 
 // MySQL is also MariaDB.
@@ -19,6 +18,7 @@ func MySQL() *Engine {
 		// INSERT IGNORE would let more pass than this, and the rows affected by ON DUPLICATE KEY depend on clientFoundRows.
 		Exists: func(err error) bool { return number(err) == 1062 },
 		// From left to right: network has to be told by the last_used that was.
+		IgnoreAnnounced: " ON DUPLICATE KEY UPDATE seq = seq",
 		addToUsage: "ON DUPLICATE KEY UPDATE uses = uses + VALUES(uses)," +
 			" network = IF(VALUES(last_used) > last_used, VALUES(network), network)," +
 			" first_used = LEAST(first_used, VALUES(first_used)), last_used = GREATEST(last_used, VALUES(last_used))",
@@ -30,11 +30,13 @@ func MySQL() *Engine {
 	PRIMARY KEY (id)
 )`,
 		// Locks of this kind belong to the server and not to a database of it. Each attempt is shorter than readTimeout.
-		Lock:    "SELECT GET_LOCK(CONCAT('claviger.', SHA1(DATABASE())), 1)",
-		Unlock:  "SELECT RELEASE_LOCK(CONCAT('claviger.', SHA1(DATABASE())))",
-		Inspect: inspectMySQL,
-		Judge:   judgeMySQL,
-		Passing: mysqlPassing,
+		Lock:        "SELECT GET_LOCK(CONCAT('claviger.', SHA1(DATABASE())), 1)",
+		Unlock:      "SELECT RELEASE_LOCK(CONCAT('claviger.', SHA1(DATABASE())))",
+		Inspect:     inspectMySQL,
+		Role:        "@@read_only",
+		RoleSetting: "read_only",
+		Judge:       judgeMySQL,
+		Passing:     mysqlPassing,
 	}
 }
 
@@ -52,8 +54,8 @@ func judgeMySQL(s Settings) []Problem {
 		problems = append(problems, Problem{Setting: setting, Value: s[setting], Want: want, Loss: loss})
 	}
 	for _, setting := range []string{"read_only", "super_read_only", "innodb_read_only", "transaction_read_only", "tx_read_only"} {
-		if value, ok := s[setting]; ok && !strings.EqualFold(value, "OFF") && value != "0" {
-			refuse(false, setting, "OFF and a connection to the primary"+noStale)
+		if value, ok := s[setting]; ok && !off(value) {
+			refuse(false, setting, onlyPrimary)
 		}
 	}
 	if s["autocommit"] == "OFF" {

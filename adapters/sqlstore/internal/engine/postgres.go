@@ -15,8 +15,9 @@ func PostgreSQL() *Engine {
 		Isolation: sql.LevelReadCommitted,
 		Claim: "INSERT INTO claviger_quotas (owner, type, kind, n) VALUES (?, ?, ?, 1)" +
 			" ON CONFLICT (owner, type, kind) DO UPDATE SET n = claviger_quotas.n + 1",
-		IgnoreExisting: " ON CONFLICT (id) DO NOTHING",
-		Exists:         func(error) bool { return false },
+		IgnoreExisting:  " ON CONFLICT (id) DO NOTHING",
+		Exists:          func(error) bool { return false },
+		IgnoreAnnounced: " ON CONFLICT (seq, id) DO NOTHING",
 		addToUsage: "ON CONFLICT (id, secret) DO UPDATE SET uses = claviger_usage.uses + excluded.uses," +
 			" network = CASE WHEN excluded.last_used > claviger_usage.last_used THEN excluded.network ELSE claviger_usage.network END," +
 			" first_used = LEAST(claviger_usage.first_used, excluded.first_used), last_used = GREATEST(claviger_usage.last_used, excluded.last_used)",
@@ -28,11 +29,13 @@ func PostgreSQL() *Engine {
 )`,
 		// CockroachDB answers it and locks nothing: there the statements of a migration, which can all be repeated,
 		// meet as serialization failures.
-		Lock:     "SELECT pg_advisory_xact_lock(4775340872615)",
-		Inspect:  inspectPostgres,
-		Judge:    judgePostgres,
-		Passing:  postgresPassing,
-		numbered: true,
+		Lock:        "SELECT pg_advisory_xact_lock(4775340872615)",
+		Inspect:     inspectPostgres,
+		Role:        "current_setting('transaction_read_only')",
+		RoleSetting: "transaction_read_only",
+		Judge:       judgePostgres,
+		Passing:     postgresPassing,
+		numbered:    true,
 	}
 }
 
@@ -63,7 +66,7 @@ func judgePostgres(s Settings) []Problem {
 		}
 	}
 	refuse("pg_is_in_recovery", "on", "a connection to the primary"+noStale, false)
-	refuse("transaction_read_only", "on", "off and a connection to the primary"+noStale, false)
+	refuse("transaction_read_only", "on", onlyPrimary, false)
 	refuse("default_transaction_use_follower_reads", "on", "off"+noTravel, false)
 	refuse("synchronous_commit", "off", "on"+orLost, true)
 	refuse("fsync", "off", "on"+orLost, true)

@@ -78,3 +78,22 @@ func TestJudge(t *testing.T) {
 		require.NotEmpty(t, problems[0].Want)
 	}
 }
+
+// KS12: what a poll is told by a primary, and by anything else.
+func TestJudgeRole(t *testing.T) {
+	t.Parallel()
+	for _, e := range []*Engine{PostgreSQL(), MySQL()} {
+		for _, value := range []string{"off", "OFF", "0"} {
+			_, wrong := e.JudgeRole(value)
+			require.False(t, wrong, "%s %q", e.RoleSetting, value)
+		}
+		for _, value := range []string{"on", "ON", "1", "NO_LOCK", ""} {
+			p, wrong := e.JudgeRole(value)
+			require.True(t, wrong, "%s %q", e.RoleSetting, value)
+			require.Equal(t, e.RoleSetting, p.Setting)
+			require.Equal(t, value, p.Value)
+			require.False(t, p.Loss)
+		}
+	}
+	require.Equal(t, "'off'", SQLite().Role, "a file has no replicas")
+}

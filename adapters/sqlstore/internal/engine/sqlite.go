@@ -14,8 +14,9 @@ func SQLite() *Engine {
 		OneWriter: true,
 		Claim: "INSERT INTO claviger_quotas (owner, type, kind, n) VALUES (?, ?, ?, 1)" +
 			" ON CONFLICT (owner, type, kind) DO UPDATE SET n = n + 1",
-		IgnoreExisting: " ON CONFLICT (id) DO NOTHING",
-		Exists:         func(error) bool { return false },
+		IgnoreExisting:  " ON CONFLICT (id) DO NOTHING",
+		Exists:          func(error) bool { return false },
+		IgnoreAnnounced: " ON CONFLICT (seq, id) DO NOTHING",
 		addToUsage: "ON CONFLICT (id, secret) DO UPDATE SET uses = uses + excluded.uses," +
 			" network = CASE WHEN excluded.last_used > last_used THEN excluded.network ELSE network END," +
 			" first_used = MIN(first_used, excluded.first_used), last_used = MAX(last_used, excluded.last_used)",
@@ -31,6 +32,7 @@ func SQLite() *Engine {
 		// A transaction that begins with a write has the only write lock from there on, whatever its BEGIN said.
 		Lock:    "DELETE FROM claviger_migrations WHERE version_id < 0",
 		Inspect: inspectSQLite,
+		Role:    "'off'",
 		Judge:   judgeSQLite,
 		Passing: busy,
 	}
