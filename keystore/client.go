@@ -76,11 +76,14 @@ func (k *Keys) newClient(ctx context.Context, id string, spec Spec, client Clien
 }
 
 // VerifyClient proves a client by its id and secret. Unknown, revoked and wrong cost
-// the same one slow hash, and are told apart by the [*RefusedError] alone. Nothing is
+// the same one slow hash, but for an imported one that was made otherwise, and are
+// told apart by the [*RefusedError] alone. Guesses are not throttled. Nothing is
 // remembered: it is for exchanging a secret for a token, not for every request.
 // Public clients prove nothing and are refused.
 func (k *Keys) VerifyClient(ctx context.Context, id string, secret Secret) (*Principal, error) {
-	r, err := k.Lookup(ctx, id)
+	looking, cancel := context.WithTimeout(ctx, k.config.LookupTimeout)
+	defer cancel()
+	r, err := k.Lookup(looking, id)
 	if err != nil && !errors.Is(err, ErrNotFound) {
 		return nil, unavailable(err)
 	}

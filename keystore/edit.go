@@ -153,17 +153,20 @@ func (k *Keys) tellEdit(ctx context.Context, before, after *Record) {
 	switch {
 	case !after.Revoked.IsZero():
 		k.happened(ctx, EventRevoked, after, after.Revoked.Reason)
-	case before.Suspended.IsZero() && !after.Suspended.IsZero():
+	case !after.Suspended.IsZero() && before.Suspended.Reason != after.Suspended.Reason:
 		k.happened(ctx, EventSuspended, after, after.Suspended.Reason)
 	case !before.Suspended.IsZero() && after.Suspended.IsZero():
 		k.happened(ctx, EventResumed, after, before.Suspended.Reason)
+	case after.Generation.Lowest > before.Generation.Lowest:
+		k.happened(ctx, EventEnded, after, "")
 	default:
 		k.happened(ctx, EventEdited, after, "")
 	}
 }
 
 // Suspend makes a record and all that hangs on it useless until Resume. Suspending
-// twice keeps the first mark.
+// twice keeps the first mark, unless that was [ReasonOwner]: such a one is lifted by
+// [Keys.ResumeOwner], whoever made it.
 func (k *Keys) Suspend(ctx context.Context, id string, reason Reason) error {
 	return k.mark(ctx, id, func(r *Record) (*Mark, bool) { return &r.Suspended, true }, reason)
 }
@@ -188,7 +191,9 @@ func (k *Keys) Revoke(ctx context.Context, id string, reason Reason) error {
 func (k *Keys) mark(ctx context.Context, id string, which func(*Record) (*Mark, bool), reason Reason) error {
 	before, after, err := k.settle(ctx, id, func(r *Record) bool {
 		m, set := which(r)
-		if m.IsZero() != set {
+		// What suspends a key for itself outlasts its owner's suspension.
+		more := set && m.Reason == ReasonOwner && reason != ReasonOwner
+		if m.IsZero() != set && !more {
 			return false
 		}
 		*m = Mark{}

@@ -99,10 +99,12 @@ type Config struct {
 
 	// OnEvent hears of every mutation made through these Keys, of reminders, and of
 	// what was met in the background or that a person has to look into. Mutations
-	// are told in the goroutine that made them, before they return. All else is
-	// told by one goroutine, one after the other, so that no request waits for it;
+	// are told in the goroutine that made them, before they return, and reminders in
+	// the one that looks for them. All else is told by a goroutine of its own, one
+	// after the other, so that no request waits for it;
 	// of more than 256 that wait some are dropped, which is told as well. It has to
-	// be safe for concurrent use; a panic in it is dropped. Defaults to nobody.
+	// be safe for concurrent use, to return, and not to call Close, which waits for
+	// it; a panic in it is dropped. Defaults to nobody.
 	OnEvent func(context.Context, Event)
 
 	// Now is the clock. Defaults to time.Now.
@@ -187,29 +189,38 @@ func New(store KeyStore, config Config) (*Keys, error) {
 		k.guesses, k.logins = newGuesses(t, k.opened), newLogins(t, k.opened)
 	}
 
-	running, stop := context.WithCancel(context.Background())
-	k.stop = stop
-	if watcher, ok := store.(Watcher); ok {
-		k.ended.Go(func() { k.watch(running, watcher) })
-	}
 	usageStore, _ := store.(UsageStore)
 	k.usage = newUsageLog(usageStore, config, k.fault)
-	if usageStore != nil {
-		k.ended.Go(func() { k.usage.run(running) })
-	}
 	k.misuse = misuse.New(config.Misuse.Window, config.CacheEntries)
 	if config.Misuse.suspends() {
 		k.suspicions = make(chan suspicion, laterEvents)
-		k.ended.Go(func() { k.runSuspensions(running) })
 	}
 	if config.OnEvent != nil {
 		k.later.queue = make(chan heard, laterEvents)
-		k.ended.Go(func() { k.runEvents(running) })
-		if k.admin != nil && config.RemindInterval > 0 {
-			k.ended.Go(func() { k.runReminders(running) })
-		}
 	}
+	k.start()
 	return k, nil
+}
+
+// start runs what happens in the background, once all is in place that it needs.
+func (k *Keys) start() {
+	running, stop := context.WithCancel(context.Background())
+	k.stop = stop
+	if watcher, ok := k.store.(Watcher); ok {
+		k.ended.Go(func() { k.watch(running, watcher) })
+	}
+	if k.usage.store != nil {
+		k.ended.Go(func() { k.usage.run(running) })
+	}
+	if k.suspicions != nil {
+		k.ended.Go(func() { k.runSuspensions(running) })
+	}
+	if k.later.queue != nil {
+		k.ended.Go(func() { k.runEvents(running) })
+	}
+	if k.config.OnEvent != nil && k.admin != nil && k.config.RemindInterval > 0 {
+		k.ended.Go(func() { k.runReminders(running) })
+	}
 }
 
 func defaults(c *Config) {

@@ -5,11 +5,13 @@ import (
 	"fmt"
 	"hash/maphash"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/hashicorp/golang-lru/v2/simplelru"
 
+	"github.com/claviger-go/claviger/keystore/internal/gcra"
 	"github.com/claviger-go/claviger/keystore/internal/throttle"
 )
 
@@ -32,16 +34,25 @@ type Login struct {
 const (
 	loginWindow       = 24 * time.Hour
 	throttledAccounts = 16_384
+	usualNetworks     = 16 // of an account: whoever has one account pushes no other's out
+
+	// hashesEach and hashesAtOnce bound what one network may cost, repeated
+	// passwords included: ten slow hashes a second, and a hundred at once.
+	hashesEach   = 100 * time.Millisecond
+	hashesAtOnce = 100 * hashesEach
 )
 
 // logins remember wrong passwords, and who was right.
 type logins struct {
 	seed     maphash.Seed
+	opened   time.Time
 	accounts *throttle.Throttle[door]
 	networks *throttle.Throttle[netip.Prefix]
 
 	mu    sync.Mutex
-	usual *simplelru.LRU[door, struct{}] // where somebody has logged in
+	usual *simplelru.LRU[uint64, []netip.Prefix] // of accounts: where somebody has logged in, the latest last
+
+	pace *gcra.Buckets // of slow hashes, by network
 }
 
 // door is an account as seen from a network; without one, from all where nobody has
@@ -53,7 +64,7 @@ type door struct {
 }
 
 func newLogins(c *Throttle, now time.Time) *logins {
-	usual, err := simplelru.NewLRU[door, struct{}](throttledAccounts, nil)
+	usual, err := simplelru.NewLRU[uint64, []netip.Prefix](throttledAccounts, nil)
 	if err != nil {
 		panic(err) // only for a size below 1
 	}
@@ -62,6 +73,8 @@ func newLogins(c *Throttle, now time.Time) *logins {
 		accounts: throttle.New[door](throttle.Config{Max: c.Passwords, Window: loginWindow, Size: throttledAccounts}, now),
 		networks: throttle.New[netip.Prefix](throttle.Config{Max: c.Credentials, Window: guessWindow, Size: throttledNetworks}, now),
 		usual:    usual,
+		pace:     gcra.NewBuckets(throttledNetworks),
+		opened:   now,
 	}
 }
 
@@ -70,12 +83,17 @@ func newLogins(c *Throttle, now time.Time) *logins {
 //
 // Each account has two limits of [Throttle.Passwords] different wrong ones: one for
 // each network from which somebody has logged in to it before (which these Keys
-// remember until they are closed, of 16,384 at most), and one for all others
+// remember until they are closed, 16 for an account and of 16,384 accounts), and one for all others
 // together. So a stranger who is refused keeps nobody out who comes from where they
 // usually come from; but who comes from elsewhere has to wait, or to reset the
 // password. A network that has tried [Throttle.Credentials] wrong passwords within
 // ten minutes, on whatever accounts, is refused as well, but for accounts to which
-// somebody has logged in from there.
+// somebody has logged in from there; and any network gets at most ten hashes a second
+// over time.
+//
+// Without Remote there is no limit of a network. Auth.Remote knows none where a
+// forwarding header comes from a peer that is not among the TrustedProxies, which a
+// client that connects directly can send: name the proxies, or refuse such requests.
 //
 // An error is a [*RefusedError], [ErrPasswordTooLong], [ErrInvalid] without an
 // account, or wraps [ErrUnavailable].
@@ -93,6 +111,11 @@ func (k *Keys) CheckLogin(ctx context.Context, l Login) (bool, error) {
 	guess := k.logins.guess(l)
 	if known && at.network != from {
 		if wait := k.logins.networks.Admit(from, now); wait > 0 {
+			return false, &RefusedError{Outcome: OutcomeThrottled, RetryAfter: wait}
+		}
+	}
+	if known {
+		if wait := k.logins.paced(from, now); wait > 0 {
 			return false, &RefusedError{Outcome: OutcomeThrottled, RetryAfter: wait}
 		}
 	}
@@ -129,17 +152,28 @@ func (s *logins) door(l Login) (at door, from netip.Prefix, known bool) {
 	if from, known = networkOf(l.Remote); known {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		if _, usual := s.usual.Get(door{at.account, from}); usual {
+		if doors, _ := s.usual.Get(at.account); slices.Contains(doors, from) {
 			at.network = from
 		}
 	}
 	return at, from, known
 }
 
+// paced returns how long a network has to wait for its next slow hash.
+func (s *logins) paced(from netip.Prefix, now time.Time) time.Duration {
+	owed, taken := s.pace.Of(from.String()).Take(now.Sub(s.opened).Microseconds(), hashesEach.Microseconds(), hashesAtOnce.Microseconds())
+	if taken {
+		return 0
+	}
+	return time.Duration(owed)*time.Microsecond + hashesEach - hashesAtOnce
+}
+
 func (s *logins) remember(d door) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.usual.Add(d, struct{}{})
+	doors, _ := s.usual.Get(d.account)
+	doors = append(slices.DeleteFunc(slices.Clone(doors), func(p netip.Prefix) bool { return p == d.network }), d.network)
+	s.usual.Add(d.account, doors[max(0, len(doors)-usualNetworks):])
 }
 
 // guess is 16 bits of a digest: enough to tell a wrong password from a repeated one,

@@ -128,6 +128,7 @@ func TestLogin_T024_T025_ManyAccountsFromOneNetwork(t *testing.T) {
 		if err == nil {
 			tried++
 		}
+		s.clock.move(100 * time.Millisecond)
 	}
 	require.InDelta(t, 100, tried, 3)
 	s.accepts("ann", office)
@@ -294,4 +295,39 @@ func TestLogin_Heap(t *testing.T) {
 	}
 	require.Less(t, heapInUse()-before, int64(2<<20))
 	runtime.KeepAlive(s)
+}
+
+// T-023: a repeated password is no new guess, and costs a hash all the same.
+func TestLogin_T023_RepeatsArePaced(t *testing.T) {
+	t.Parallel()
+	s := openSite(t, keystore.Throttle{})
+	hashed := func() (n int) {
+		for range 300 {
+			if _, err := s.login("ann", stranger, "Summer2026"); err == nil {
+				n++
+			}
+		}
+		return n
+	}
+	require.Equal(t, 100, hashed())
+	require.Equal(t, 100*time.Millisecond, s.throttles("ann", stranger, right))
+	s.accepts("ann", office)
+	s.clock.move(time.Second)
+	require.Equal(t, 10, hashed())
+}
+
+// T-025: whoever has an account, and many networks, pushes nobody else's usual network out.
+func TestLogin_T025_UsualNetworksOfOthersStay(t *testing.T) {
+	t.Parallel()
+	s := openSite(t, keystore.Throttle{})
+	s.accepts("ann", office)
+	for n := range 2000 {
+		s.accepts("mallory", fmt.Sprintf("2001:db8:%x::1", n))
+	}
+	s.guess("ann", 100, one(stranger))
+	s.throttles("ann", stranger, right)
+	s.accepts("ann", office)
+	s.guess("mallory", 100, botnet)
+	s.accepts("mallory", "2001:db8:7cf::1")
+	s.throttles("mallory", "2001:db8:1::1", right)
 }

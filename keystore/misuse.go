@@ -21,8 +21,9 @@ import (
 //   - [EventExposed]: the key was sent over plain HTTP, where anybody on the way could
 //     read it. The request was refused.
 //
-// All of them take the key's secret, so that no stranger can have a customer
-// suspended; whoever stole the key can, as he should. A policy never revokes: that is
+// All of them take the key's secret, or a token derived from it; a policy suspends for
+// the secret alone, so that no stranger can have a customer suspended, and nobody who
+// was given a token. Whoever stole the key can, as he should. A policy never revokes: that is
 // final, and one proxy named wrongly in middleware.Config.TrustedProxies would end
 // every key in seconds.
 //
@@ -79,7 +80,8 @@ func (p *Principal) Trace(origin func() (remote netip.Addr, userAgent string)) {
 	var remote netip.Addr
 	var agent string
 	tick := p.use.seen.Load()
-	for asked := false; p != nil; p = p.parent {
+	asked, own := false, true
+	for ; p != nil; p, own = p.parent, false {
 		if !p.use.look(tick) {
 			continue
 		}
@@ -88,7 +90,7 @@ func (p *Principal) Trace(origin func() (remote netip.Addr, userAgent string)) {
 			asked = true
 		}
 		if remote.IsValid() {
-			p.traced(p.use.keys.misuse.See(tickTime(tick), remote, agent))
+			p.traced(p.use.keys.misuse.See(tickTime(tick), remote, agent), own)
 		}
 	}
 }
@@ -99,7 +101,7 @@ func (u *use) look(tick int64) bool {
 	return u.traced && before < tick && u.looked.CompareAndSwap(before, tick)
 }
 
-func (p *Principal) traced(s misuse.Sighting) {
+func (p *Principal) traced(s misuse.Sighting, own bool) {
 	if known := p.use.sighting.Load(); known != nil && *known == s {
 		return
 	}
@@ -107,7 +109,7 @@ func (p *Principal) traced(s misuse.Sighting) {
 	p.use.sighting.Store(&kept)
 	if licensed := p.record.Limits.Services; licensed > 0 {
 		k := p.use.keys
-		k.suspect(misuse.Services, p.record, s.Network, k.misuse.Used(p.record.ID, licensed, s))
+		k.suspect(misuse.Services, p.record, s.Network, own, k.misuse.Used(p.record.ID, licensed, s))
 	}
 }
 
@@ -122,10 +124,10 @@ func (p *Principal) examine(a *Access, refused *RefusedError) {
 	default:
 		return
 	}
-	for ; p != nil && p.use != nil; p = p.parent {
+	for own := true; p != nil && p.use != nil; p, own = p.parent, false {
 		if p.record.ID == refused.KeyID {
 			k := p.use.keys
-			k.suspect(what, p.record, misuse.Network(a.Remote), k.misuse.Found(p.record.ID, what, k.config.Now()))
+			k.suspect(what, p.record, misuse.Network(a.Remote), own, k.misuse.Found(p.record.ID, what, k.config.Now()))
 		}
 	}
 }
@@ -138,7 +140,9 @@ type suspicion struct {
 
 // suspect tells of a sign of misuse, and has the key suspended if the policy says so
 // after so many windows in a row. 0 windows: it is no news.
-func (k *Keys) suspect(what misuse.Finding, r *Record, network netip.Prefix, windows int) {
+//
+// own: the key's secret was shown, and no token derived from it.
+func (k *Keys) suspect(what misuse.Finding, r *Record, network netip.Prefix, own bool, windows int) {
 	if windows == 0 {
 		return
 	}
@@ -155,7 +159,7 @@ func (k *Keys) suspect(what misuse.Finding, r *Record, network netip.Prefix, win
 		e.Type, suspend, reason = EventExposed, policy.SuspendExposed, ReasonCompromised
 	}
 	k.enqueue(heard{event: e})
-	if !suspend || windows < policy.Windows {
+	if !suspend || !own || r.Kind == KindSession || windows < policy.Windows {
 		return
 	}
 	select {

@@ -223,6 +223,27 @@ func TestM3_StrangersCannotHaveAKeySuspended(t *testing.T) {
 	})
 }
 
+// Who was given a token, and no key, gets nobody suspended.
+func TestMisuse_TokensAreToldOfAlone(t *testing.T) {
+	t.Parallel()
+	inBed(t, keystore.Config{Misuse: keystore.MisusePolicy{SuspendBrowser: true, SuspendExposed: true, SuspendServices: true}}, func(t *testing.T, b *bed) {
+		spec := keystore.Spec{Owner: "acme", Scopes: []scopes.Scope{"claims:read"}, Limits: keystore.Limits{ServerOnly: true, Services: 1}}
+		id, _ := issue(t, b.Keys, spec)
+		put(t, b.store.stub, "session", id, func(r *keystore.Record) { r.Scopes = scopes.MustSet("claims:read") })
+		a := access("claims:read")
+		a.Browser = true
+		for range 5 {
+			s, err := b.Principal(t.Context(), "session")
+			require.NoError(t, err)
+			requireOutcome(t, admit(b.t, b.Keys, s, &a), keystore.OutcomeBrowserRefused)
+			requireOutcome(t, admit(b.t, b.Keys, s, &keystore.Access{}), keystore.OutcomeHTTPSRequired)
+			time.Sleep(10 * time.Minute)
+			require.Contains(t, b.signs(), "misuse browser 192.0.2.0/24")
+		}
+		require.Zero(t, b.suspended(id))
+	})
+}
+
 // M4: what a browser sends is refused; who goes on is suspended.
 func TestM4_Browser(t *testing.T) {
 	t.Parallel()

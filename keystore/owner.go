@@ -1,6 +1,7 @@
 package keystore
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,7 +12,8 @@ import (
 // after [Keys.ResumeOwner].
 //
 // It works record by record and so not at one instant, and goes over them again until
-// none is left that was not suspended; after an error, call it again. Whoever may
+// none is left that was not suspended. A record that cannot be written holds up no
+// other; after an error, call it again. Whoever may
 // issue keys has to be kept from issuing more for this owner.
 func (k *Keys) SuspendOwner(ctx context.Context, owner string) error {
 	return k.eachOf(ctx, owner, func(r *Record) bool {
@@ -60,9 +62,10 @@ func (k *Keys) eachOf(ctx context.Context, owner string, change func(*Record) bo
 
 // passOver returns how many records it met that were to be changed.
 func (k *Keys) passOver(ctx context.Context, owner string, change func(*Record) bool) (met int, err error) {
+	var problems []error
 	for r, err := range k.All(ctx, Filter{Owner: owner}) {
-		if err != nil {
-			return met, err
+		if err = cmp.Or(err, ctx.Err()); err != nil {
+			return met, errors.Join(append(problems, err)...)
 		}
 		if r.Kind == KindAlias || !r.Revoked.IsZero() || !change(&r) { // an alias obeys its key
 			continue
@@ -72,10 +75,10 @@ func (k *Keys) passOver(ctx context.Context, owner string, change func(*Record) 
 		switch {
 		case errors.Is(err, ErrNotFound) || errors.Is(err, ErrRevoked):
 		case err != nil:
-			return met, err
+			problems = append(problems, err)
 		case after != nil:
 			k.tellEdit(ctx, before, after)
 		}
 	}
-	return met, nil
+	return met, errors.Join(problems...)
 }

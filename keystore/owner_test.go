@@ -106,3 +106,44 @@ func TestOwner_Refuses(t *testing.T) {
 	requireRefused(t, keys, text, keystore.OutcomeRevoked)
 	require.ErrorIs(t, openKeys(t, readOnly{store}, keystore.Config{}).RevokeOwner(t.Context(), "acme", ""), keystore.ErrReadOnly)
 }
+
+// What suspends a key for itself outlasts the suspension of its owner.
+func TestResumeOwner_LeavesWhatWasSuspendedMeanwhile(t *testing.T) {
+	t.Parallel()
+	var told events
+	keys := openKeys(t, newStub(), keystore.Config{OnEvent: told.hear})
+	id, text := issue(t, keys, spec)
+	_, other := issue(t, keys, spec)
+	require.NoError(t, keys.SuspendOwner(t.Context(), "acme"))
+	told.types(id)
+	require.NoError(t, keys.Suspend(t.Context(), id, keystore.ReasonCompromised))
+	require.Equal(t, []keystore.EventType{keystore.EventSuspended}, told.types(id))
+	require.NoError(t, keys.SuspendOwner(t.Context(), "acme"))
+	require.NoError(t, keys.ResumeOwner(t.Context(), "acme"))
+	requireRefused(t, keys, text, keystore.OutcomeSuspended)
+	requireAccepted(t, keys, other)
+}
+
+// One record that cannot be written holds up no other.
+func TestRevokeOwner_GoesOn(t *testing.T) {
+	t.Parallel()
+	store := newStub()
+	keys := openKeys(t, store, keystore.Config{})
+	var texts []string
+	for range 2 {
+		_, text := issue(t, keys, spec)
+		texts = append(texts, text)
+	}
+	stuck, last := issue(t, keys, spec)
+	store.bendWrites(func(_ context.Context, verb, id string, send func() error) error {
+		if verb == "update" && id == stuck {
+			return errDown
+		}
+		return send()
+	})
+	require.ErrorIs(t, keys.RevokeOwner(t.Context(), "acme", ""), errDown)
+	for _, text := range texts {
+		requireRefused(t, keys, text, keystore.OutcomeRevoked)
+	}
+	requireAccepted(t, keys, last)
+}

@@ -28,7 +28,7 @@ func (k *Keys) Remind(ctx context.Context) error {
 			continue
 		}
 		var tell []EventType
-		_, after, err := k.settle(ctx, r.ID, func(r *Record) bool {
+		_, after, err := k.settleWhole(ctx, r.ID, func(r *Record) bool {
 			tell = k.remind(r)
 			return len(tell) > 0
 		})
@@ -43,6 +43,17 @@ func (k *Keys) Remind(ctx context.Context) error {
 		}
 	}
 	return errors.Join(problems...)
+}
+
+// settleWhole is settle that is not cut short by the end of ctx: what is written as
+// told has to be told.
+func (k *Keys) settleWhole(ctx context.Context, id string, change func(*Record) bool) (before, after *Record, err error) {
+	if err := ctx.Err(); err != nil {
+		return nil, nil, err
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), flushTime)
+	defer cancel()
+	return k.settle(ctx, id, change)
 }
 
 // remind notes in the record what there is to tell of it, and returns that.

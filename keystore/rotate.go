@@ -2,6 +2,7 @@ package keystore
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -27,8 +28,9 @@ const (
 // Requests with the old secret are answered with the headers Deprecation and
 // Sunset, and [Keys.Usage] counts them apart. Errors: [ErrInvalid] (not an API key,
 // or an overlap out of bounds), [ErrNotFound], [ErrRevoked], [ErrExpired],
-// [ErrReadOnly]; any other wraps [ErrUnavailable], and then the key may have a
-// secret that nobody knows beside the old one: rotate it again.
+// [ErrReadOnly]; any other wraps [ErrUnavailable]: the store could not even say what
+// became of it. Then look at the record before rotating again: with two secrets, the
+// newest is one that nobody knows, and another rotation would end the one in use.
 func (k *Keys) Rotate(ctx context.Context, id string, version uint64, overlap time.Duration) (Issued, error) {
 	if overlap < 0 || overlap > MaxOverlap {
 		return Issued{}, fmt.Errorf("%w: an overlap of %v: want 0 to %v", ErrInvalid, overlap, MaxOverlap)
@@ -84,6 +86,9 @@ func (k *Keys) renew(ctx context.Context, id string, reason Reason, keep func(r 
 		r.Secrets = append([]StoredSecret{fresh}, r.Secrets...)
 		return nil
 	})
+	if errors.Is(err, ErrUnavailable) {
+		after, err = k.renewed(context.WithoutCancel(ctx), id, hashed, err)
+	}
 	if err != nil {
 		return Issued{}, err
 	}
@@ -93,6 +98,18 @@ func (k *Keys) renew(ctx context.Context, id string, reason Reason, keep func(r 
 	}
 	k.emit(ctx, e)
 	return Issued{Record: after, Credential: NewSecret(text.Format())}, nil
+}
+
+// renewed tells whether a renewal whose answer was lost has happened: given up, its
+// secret would be the key's newest, and known to nobody.
+func (k *Keys) renewed(ctx context.Context, id, hashed string, failed error) (Record, error) {
+	ctx, cancel := context.WithTimeout(ctx, flushTime)
+	defer cancel()
+	r, err := k.Lookup(ctx, id)
+	if err != nil || len(r.Secrets) == 0 || r.Secrets[0].Hash != hashed {
+		return Record{}, failed
+	}
+	return r, nil
 }
 
 // EndOverlap ends the old secret of a key that was rotated, before its time. Without

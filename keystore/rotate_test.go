@@ -1,6 +1,7 @@
 package keystore_test
 
 import (
+	"context"
 	"errors"
 	"sync"
 	"sync/atomic"
@@ -257,4 +258,24 @@ func TestRotate_Refuses(t *testing.T) {
 	_, err := openKeys(t, readOnly{store}, keystore.Config{}).Rotate(t.Context(), id, version(id), 0)
 	require.ErrorIs(t, err, keystore.ErrReadOnly)
 	requireAccepted(t, keys, text)
+}
+
+// A rotation whose answer was lost has happened: its secret must not be given up as the newest that nobody knows.
+func TestRotate_AnswerLost(t *testing.T) {
+	t.Parallel()
+	store := newStub()
+	keys := openKeys(t, store, keystore.Config{})
+	id, old := issue(t, keys, spec)
+	store.bendWrites(func(_ context.Context, _, _ string, send func() error) error { return errors.Join(send(), errDown) })
+	_, fresh := rotate(t, keys, id, time.Hour)
+	requireAccepted(t, keys, fresh)
+	requireAccepted(t, keys, old)
+
+	store.bendWrites(func(context.Context, string, string, func() error) error { return errDown })
+	r, err := keys.Lookup(t.Context(), id)
+	require.NoError(t, err)
+	_, err = keys.Rotate(t.Context(), id, r.Version, time.Hour)
+	requireUnavailable(t, err)
+	requireAccepted(t, keys, fresh)
+	requireAccepted(t, keys, old)
 }

@@ -55,6 +55,7 @@ type usageLog struct {
 
 	mu      sync.Mutex
 	pending map[usageRow][]pending // counted since the last flush
+	waiting int                    // how many of them
 	unsent  map[usageRow]Usage     // what the store does not have yet; only flush changes it
 	closed  bool                   // nothing is counted any more
 	full    chan struct{}
@@ -105,7 +106,8 @@ func (l *usageLog) pend(u *use, since int64) {
 	}
 	row := usageRow{u.id, u.secret}
 	l.pending[row] = append(l.pending[row], pending{u, since})
-	if len(l.pending) >= l.limit {
+	// Not rows: where every request reads, one key has as many as it makes requests.
+	if l.waiting++; l.waiting >= l.limit {
 		select {
 		case l.full <- struct{}{}: // do not wait for the interval
 		default:
@@ -185,6 +187,7 @@ func (l *usageLog) batch() []Usage {
 		l.unsent[row] = sum
 	}
 	clear(l.pending)
+	l.waiting = 0
 	batch := make([]Usage, 0, len(l.unsent))
 	for _, u := range l.unsent {
 		batch = append(batch, u)

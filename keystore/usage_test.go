@@ -336,3 +336,19 @@ func (*faultyUsage) Usage(_ context.Context, ids []string) ([]keystore.Usage, er
 	}
 	return nil, errDown
 }
+
+// Where every request reads, one key has as many counters as it makes requests: they are bounded all the same.
+func TestUsage_CountersOfOneKeyAreBounded(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := &metered{stub: newStub()}
+		keys := openKeys(t, store, keystore.Config{MaxStaleness: -1, CacheEntries: 100, UsageInterval: time.Hour})
+		_, text := issue(t, keys, spec)
+		a := access("claims:read")
+		for range 1000 {
+			require.NoError(t, admit(t, keys, requireAccepted(t, keys, text), &a))
+			synctest.Wait()
+		}
+		require.EqualValues(t, 10, store.batches.Load())
+	})
+}

@@ -103,7 +103,7 @@ func csvLines(r io.Reader) iter.Seq2[int, parsed] {
 			case err == nil:
 				number, _ = reader.FieldPos(0)
 				for i := range set {
-					set[i](&p.line, fields[i])
+					set[i](&p.line, strings.Clone(fields[i])) // all are cut from one text, the key's too
 				}
 			case errors.Is(err, io.EOF):
 				return

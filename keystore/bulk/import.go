@@ -110,7 +110,8 @@ func understand(keys *keystore.Keys, r io.Reader, format Format, report *Report)
 
 // missing keeps the entries that the store does not have, and that it could.
 func missing(ctx context.Context, keys *keystore.Keys, entries []entry, report *Report) (left []entry, err error) {
-	for _, e := range entries {
+	for i := range entries {
+		e := &entries[i]
 		found, err := keys.Lookup(ctx, e.id)
 		switch {
 		case errors.Is(err, keystore.ErrNotFound):
@@ -118,16 +119,27 @@ func missing(ctx context.Context, keys *keystore.Keys, entries []entry, report *
 				report.refuse(e.number, err)
 				continue
 			}
-			left = append(left, e)
+			left = append(left, *e)
 		case err != nil:
 			return nil, fmt.Errorf("bulk: line %d: %w", e.number, err)
-		case found.Owner != e.spec.Owner:
-			report.refuse(e.number, errors.New("it was imported already, for another owner"))
 		default:
-			report.Existing++
+			report.existing(e, &found)
 		}
 	}
 	return left, nil
+}
+
+// existing counts an entry that is there already, if what is there is the same.
+func (r *Report) existing(e *entry, found *keystore.Record) {
+	kind := keystore.KindAlias
+	if e.client {
+		kind = keystore.KindClient
+	}
+	if found.Owner != e.spec.Owner || found.Kind != kind {
+		r.refuse(e.number, errors.New("it is there already, for another owner or as something else"))
+		return
+	}
+	r.Existing++
 }
 
 // write imports one entry. A definite no is a refusal; an error ends the import.
@@ -140,8 +152,12 @@ func (r *Report) write(ctx context.Context, keys *keystore.Keys, e *entry) (err 
 	switch {
 	case err == nil:
 		r.Imported++
-	case errors.Is(err, keystore.ErrExists):
-		r.Existing++ // since a moment ago
+	case errors.Is(err, keystore.ErrExists): // since a moment ago
+		found, err := keys.Lookup(ctx, e.id)
+		if err != nil {
+			return err
+		}
+		r.existing(e, &found)
 	case errors.Is(err, keystore.ErrQuota), errors.Is(err, keystore.ErrInvalid):
 		r.refuse(e.number, err)
 	default:
