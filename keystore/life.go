@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/claviger-go/claviger/keystore/internal/cache"
@@ -48,15 +49,39 @@ func (k *Keys) Principal(ctx context.Context, id string) (*Principal, error) {
 // routes that accept no staleness at all. A principal that these Keys did not make
 // comes back as it is. Errors are those of a [Verifier].
 func (k *Keys) Refresh(ctx context.Context, p *Principal) (*Principal, error) {
+	return k.again(ctx, p, k.records.LoadFresh)
+}
+
+// Recheck returns p as its records stand, read at most MaxStaleness ago: p itself as
+// long as none of them was read again. It is for requests and streams that take long,
+// and costs next to nothing. Otherwise it is as Refresh.
+func (k *Keys) Recheck(ctx context.Context, p *Principal) (*Principal, error) {
+	if !p.nobody() && p.stands != nil {
+		now := k.config.Now()
+		if s := p.stands.Load(); s != nil && s.holds(now) {
+			p.use.see(now)
+			return p, nil
+		}
+	}
+	return k.again(ctx, p, k.records.Load)
+}
+
+// again asks for the records of p.
+func (k *Keys) again(ctx context.Context, p *Principal, from loader) (*Principal, error) {
 	switch {
 	case p.nobody():
 		return nil, &RefusedError{Outcome: OutcomeMissing}
-	case p.use == nil || p.use.keys != k:
+	case !k.Knows(p):
 		return p, nil
 	case p.alias != "":
-		return k.load(ctx, p.alias, 0, k.records.LoadFresh)
+		return k.load(ctx, p.alias, 0, from)
 	}
-	return k.load(ctx, p.record.ID, p.secret, k.records.LoadFresh)
+	q, err := k.load(ctx, p.record.ID, p.secret, from)
+	if err == nil && !slices.Equal(q.record.Generation.Seed, p.record.Generation.Seed) {
+		// The session has ended, and another has begun under its id.
+		return nil, &RefusedError{Outcome: OutcomeRevoked, KeyID: p.record.ID, Owner: p.record.Owner}
+	}
+	return q, err
 }
 
 // loader is Load or LoadFresh of the records.
@@ -129,6 +154,7 @@ func (k *Keys) stand(ctx context.Context, e *cache.Entry[*reading], secret uint3
 		}
 		s.principal = rd.principal(secrets[depth], s.principal)
 	}
+	s.principal.stands.Store(s)
 	return s, nil
 }
 
@@ -142,7 +168,7 @@ func (s *StoredSecret) expired(now time.Time) bool {
 // life tells whether the record, and the secret with this number, count at now.
 func (r *Record) life(secret uint32, now time.Time) Outcome {
 	switch {
-	case !r.Revoked.IsZero():
+	case !r.Revoked.IsZero() || r.Generation.Lowest > r.Generation.N: // the latter: a session that has ended
 		return OutcomeRevoked
 	case !r.Suspended.IsZero():
 		return OutcomeSuspended

@@ -14,11 +14,12 @@ import (
 // Principal is who a request is, as a handler sees it. It is immutable and shared
 // by all requests of the same credential.
 type Principal struct {
-	record *Record      // as last read; never written
-	parent *Principal   // whom it obeys as well; nil for most
-	secret uint32       // which of the record's secrets proved it; 0 for none
-	use    *use         // nil where nobody counts
-	bucket *gcra.Bucket // what it owes to its rate; nil without one, or without Keys
+	record *Record                   // as last read; never written
+	parent *Principal                // whom it obeys as well; nil for most
+	secret uint32                    // which of the record's secrets proved it; 0 for none
+	use    *use                      // nil where nobody counts
+	stands *atomic.Pointer[standing] // what was found last; nil where nobody asks
+	bucket *gcra.Bucket              // what it owes to its rate; nil without one, or without Keys
 
 	limited bool   // the record has limits to ask about
 	rated   bool   // it has a rate, or one above it
@@ -39,11 +40,14 @@ func (p *Principal) Kind() Kind { return p.record.Kind }
 
 // KeyID is the id of the key or client that stands behind the request, also
 // where a token derived from it was presented. It is not secret.
-func (p *Principal) KeyID() string {
+func (p *Principal) KeyID() string { return p.holder().ID }
+
+// holder is the record of the key or client behind a token, and else the record.
+func (p *Principal) holder() *Record {
 	for p.record.Kind == KindSession && p.parent != nil {
 		p = p.parent
 	}
-	return p.record.ID
+	return p.record
 }
 
 // Session is the id of the session whose token was presented; "" for a key.
@@ -58,10 +62,10 @@ func (p *Principal) Session() string {
 func (p *Principal) Owner() string { return p.record.Owner }
 
 // Name is what people call the key.
-func (p *Principal) Name() string { return p.record.Name }
+func (p *Principal) Name() string { return p.holder().Name }
 
 // Type is the policy under which the key was issued.
-func (p *Principal) Type() string { return p.record.Type }
+func (p *Principal) Type() string { return p.holder().Type }
 
 // Env is live or test.
 func (p *Principal) Env() Env { return p.record.Env }
@@ -91,12 +95,12 @@ func (p *Principal) Deprecated() (since, until time.Time, ok bool) {
 
 // Meta returns one of the app's own notes on the key.
 func (p *Principal) Meta(name string) (string, bool) {
-	value, ok := p.record.Meta[name]
+	value, ok := p.holder().Meta[name]
 	return value, ok
 }
 
 // AllMeta iterates over the app's notes on the key.
-func (p *Principal) AllMeta() iter.Seq2[string, string] { return maps.All(p.record.Meta) }
+func (p *Principal) AllMeta() iter.Seq2[string, string] { return maps.All(p.holder().Meta) }
 
 // nobody is a nil or zero principal: one who was granted nothing.
 func (p *Principal) nobody() bool { return p == nil || p.record == nil }
@@ -129,7 +133,7 @@ func (p *Principal) Limited() bool {
 // by is the principal of a key under its other name: the same to all but Refresh.
 func (p *Principal) by(alias string) *Principal {
 	named := *p
-	named.alias = alias
+	named.alias, named.stands = alias, new(atomic.Pointer[standing])
 	return &named
 }
 
@@ -162,8 +166,8 @@ func newReading(r Record, k *Keys) *reading {
 func (rd *reading) newPrincipal(secret uint32, parent *Principal) *Principal {
 	return &Principal{
 		record: &rd.record, parent: parent, secret: secret,
-		limited: rd.record.Limits.any(),
-		bucket:  rd.bucket, rated: rd.bucket != nil || parent != nil && parent.rated,
+		limited: rd.record.Limits.any(), stands: new(atomic.Pointer[standing]),
+		bucket: rd.bucket, rated: rd.bucket != nil || parent != nil && parent.rated,
 		use: &use{
 			keys: rd.keys, id: rd.record.ID, secret: secret,
 			traced: rd.keys.usage.store != nil || rd.record.Limits.Services > 0,

@@ -3,6 +3,7 @@ package jwt
 import (
 	"encoding/base64"
 	"strings"
+	"time"
 )
 
 // DefaultMaxBytes is how long a token may be where nothing else is configured:
@@ -70,4 +71,12 @@ func appendDecoded(to []byte, segment string) ([]byte, bool) {
 func (t *Token) UnprovenIssuer() (string, error) {
 	claims, err := parseClaims(t.payload)
 	return claims.Issuer, err
+}
+
+// UnprovenSession returns the session and the expiry that the token claims: good for
+// finding out whether a key that is not known here may have signed it, and for nothing
+// else.
+func (t *Token) UnprovenSession() (id string, expires time.Time, err error) {
+	claims, err := parseClaims(t.payload)
+	return claims.Session, claims.Expires, err
 }

@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -148,18 +149,22 @@ func TestParse_MaxBytes(t *testing.T) {
 	}
 }
 
-func TestUnprovenIssuer(t *testing.T) {
+func TestUnproven(t *testing.T) {
 	t.Parallel()
 	forger := must(jwk.NewSecret("2026", append([]byte("x"), secret...)))
 	for payload, want := range map[string]string{
-		`{"iss":"https://auth.example","exp":1}`: "https://auth.example",
-		`{"exp":1}`:                              "",
+		`{"iss":"https://auth.example","sid":"7","exp":1}`: "https://auth.example",
+		`{"exp":1,"sid":"7"}`:                              "",
 	} {
 		token, err := jwt.Parse(craft(forger, `{"alg":"HS256"}`, payload), 0)
 		require.NoError(t, err)
 		issuer, err := token.UnprovenIssuer()
 		require.NoError(t, err)
 		require.Equal(t, want, issuer)
+		session, expires, err := token.UnprovenSession()
+		require.NoError(t, err)
+		require.Equal(t, "7", session)
+		require.Equal(t, time.Unix(1, 0).UTC(), expires)
 	}
 	for _, payload := range []string{`{"iss":"a","iss":"a","exp":1}`, `{"iss":"a","ISS":"b","exp":1}`, `{"iss":"a","exp":"1"}`, `Zm9v`} {
 		token, err := jwt.Parse(craft(mac, `{"alg":"HS256"}`, payload), 0)
@@ -167,6 +172,10 @@ func TestUnprovenIssuer(t *testing.T) {
 		issuer, err := token.UnprovenIssuer()
 		require.ErrorIs(t, err, jwt.ErrMalformed)
 		require.Empty(t, issuer)
+		session, expires, err := token.UnprovenSession()
+		require.ErrorIs(t, err, jwt.ErrMalformed)
+		require.Empty(t, session)
+		require.Zero(t, expires)
 	}
 }
 
