@@ -11,6 +11,7 @@ import (
 
 	"github.com/go-sql-driver/mysql"
 	"github.com/jackc/pgx/v5/stdlib"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	_ "modernc.org/sqlite"
 
@@ -113,7 +114,9 @@ func (d *database) room(tb testing.TB) string {
 	db, err := d.connect(room, "")
 	require.NoError(tb, err)
 	defer func() { require.NoError(tb, db.Close()) }()
-	require.NoError(tb, d.migrate(tb.Context(), db))
+	require.EventuallyWithT(tb, func(c *assert.CollectT) {
+		require.NoError(c, d.migrate(tb.Context(), db))
+	}, patience, 100*time.Millisecond)
 	return room
 }
 

@@ -20,7 +20,7 @@ var (
 	kills = newTable("A process is killed (SIGKILL) while it issues and revokes keys",
 		"store", "kills", "keys", "lost", "revocations", "undone", "unanswered")
 	quotas = newTable("Contenders in two processes issue keys of one owner",
-		"store", "rounds of 2 × 32", "too many", "too few", "a round")
+		"store", "rounds of 2 × 32", "too many", "too few", "unanswered", "a round")
 
 	tables = []*table{revocations, outages, pauses, kills, quotas}
 )

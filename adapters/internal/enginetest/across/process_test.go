@@ -135,10 +135,12 @@ func (o *process) ask(ctx context.Context, method, path string, values url.Value
 	return json.Unmarshal(body, answer)
 }
 
-func (o *process) issue(t *testing.T) key {
+func (o *process) issue(t *testing.T) (k key) {
 	t.Helper()
-	k, err := o.tryIssue(t.Context())
-	require.NoError(t, err)
+	patiently(t, func() (err error) {
+		k, err = o.tryIssue(t.Context())
+		return err
+	})
 	return k
 }
 
@@ -156,12 +158,9 @@ func (o *process) note(k key) {
 	o.shown = append(o.shown, parts[len(parts)-1])
 }
 
-// patience is for engines that many tests keep busy.
-const patience = 30 * time.Second
-
 func (o *process) revoke(t *testing.T, k key) {
 	t.Helper()
-	require.NoError(t, o.tryRevoke(t.Context(), k, patience))
+	patiently(t, func() error { return o.tryRevoke(t.Context(), k, patience) })
 }
 
 func (o *process) tryRevoke(ctx context.Context, k key, patience time.Duration) error {
@@ -173,4 +172,22 @@ func (o *process) goroutines(t *testing.T) (n int) {
 	o.client.CloseIdleConnections()
 	require.NoError(t, o.ask(t.Context(), http.MethodGet, "/goroutines", nil, &n))
 	return n
+}
+
+// patience is for engines that many tests keep busy.
+const patience = 30 * time.Second
+
+// patiently tries again what an engine did not answer. After an error a key is revoked again (T-040).
+func patiently(t *testing.T, try func() error) {
+	t.Helper()
+	for end := time.Now().Add(patience); ; {
+		err := try()
+		if err == nil {
+			return
+		}
+		if time.Now().After(end) {
+			require.NoError(t, err)
+		}
+		<-time.After(time.Millisecond)
+	}
 }

@@ -45,6 +45,7 @@ func TestRevocation(t *testing.T) {
 					})
 				}
 			})
+			require.Len(t, delays, 2*rounds, "all rounds have ended")
 			countUses(t, a, others)
 			a.search(t, p)
 			slices.Sort(delays)

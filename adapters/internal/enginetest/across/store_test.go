@@ -123,3 +123,16 @@ func (p place) open(ctx context.Context) (*backend, error) {
 	}
 	return nil, errors.New("no store is called " + p.Store)
 }
+
+// openPatiently tries again: an engine that many tests keep busy may need longer than the timeouts of a client allow.
+func (p place) openPatiently(ctx context.Context) (*backend, error) {
+	for end := time.Now().Add(patience); ; {
+		b, err := p.open(ctx)
+		if err == nil || time.Now().After(end) {
+			return b, err
+		}
+		if b != nil {
+			_ = b.close()
+		}
+	}
+}
