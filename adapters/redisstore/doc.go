@@ -75,7 +75,7 @@
 //
 // A server whose memory is full refuses new records and all other updates, but not revocations and deletions.
 //
-// A user of its own needs, besides connecting: ~{prefix}* &{prefix}:* +get +mget +hmget +set +del +hdel +hget +hset
+// A user of its own needs, besides connecting: ~{prefix}* &{prefix}:* +get +mget +hmget +set +del +hdel +hget +hgetall +hset
 // +hincrby +exists +zadd +zrem +zrange +zlexcount +zrevrangebylex +time +eval +evalsha +publish +subscribe +info, and +wait for
 // Config.Replicas.
 //

@@ -109,7 +109,7 @@ func TestNew_Permissions(t *testing.T) {
 	admin := connect(t, at)
 	enough := []any{
 		"ACL", "SETUSER", "claviger", "reset", "on", ">secret", "~{claviger}*", "&{claviger}:*",
-		"+get", "+mget", "+hmget", "+set", "+del", "+hdel", "+hget", "+hset", "+hincrby", "+exists", "+zadd", "+zrem", "+zrange",
+		"+get", "+mget", "+hmget", "+set", "+del", "+hdel", "+hget", "+hgetall", "+hset", "+hincrby", "+exists", "+zadd", "+zrem", "+zrange",
 		"+zlexcount", "+zrevrangebylex", "+time", "+evalsha", "+eval", "+publish", "+subscribe", "+info", "+hello", "+ping",
 	}
 	require.NoError(t, admin.Do(t.Context(), enough...).Err())
