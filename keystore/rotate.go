@@ -19,7 +19,8 @@ const (
 // limits and its place in the owner's quota; the old secret works on for overlap,
 // at most [MaxOverlap] and never beyond the key's own expiry, and from then on only
 // the new one does. 0 ends the old secret at once, and with it the sessions begun
-// with it.
+// with it. In other processes all this counts within MaxStaleness, so an overlap
+// shorter than that may last so long there.
 //
 // version is that of the record as the caller last saw it, so that of two rotations
 // at once one wins and the other is [ErrConflict]. A key rotated during an overlap
