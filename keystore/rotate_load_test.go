@@ -44,7 +44,7 @@ func TestR11_RotationsUnderLoad(t *testing.T) {
 		clients.Go(func() {
 			keys := []*keystore.Keys{here, elsewhere}[n%2]
 			for !done.Load() {
-				e := eras[rand.IntN(len(eras))].Load() //nolint:gosec // which one is no secret
+				e := eras[rand.IntN(len(eras))].Load()
 				if e == nil {
 					continue
 				}
